@@ -535,6 +535,16 @@ async fn requests_that_can_not_be_sent_say_so_and_connect_nowhere() {
     assert_eq!(memory.connects(), 0);
 }
 
+#[tokio::test]
+async fn https_without_tls_is_refused_before_anything_is_sent() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = builder().build_http::<Empty<Bytes>>();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    assert!(client.request(get(&url)).await.unwrap_err().is_connect());
+    let accepted = tokio::time::timeout(Duration::from_millis(100), listener.accept()).await;
+    assert!(accepted.is_err(), "not even a connection");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_connector_is_asked_with_https_for_https() {
     let (memory, listener) = Memory::new();
