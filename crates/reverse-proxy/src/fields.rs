@@ -30,6 +30,17 @@ pub(crate) fn towards_client(headers: &mut HeaderMap, status: StatusCode, receiv
     }
 }
 
+/// Whether an answer names protocols, and none that was not asked for.
+pub(crate) fn are_among(named: Option<&HeaderValue>, asked: &HeaderValue) -> bool {
+    let is_asked = |protocol: &[u8]| members(asked).any(|asked| asked.eq_ignore_ascii_case(protocol));
+    named.is_some_and(|named| members(named).all(is_asked))
+}
+
+/// Those of a list (RFC 9110, section 5.6.1).
+fn members(list: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    list.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+}
+
 fn ask(headers: &mut HeaderMap, upgrade: HeaderValue) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, upgrade);
@@ -57,16 +68,14 @@ pub(crate) fn is_claim(name: &HeaderName) -> bool {
 /// Whether the body of a request has a transfer coding that would be lost with its field: this side takes off
 /// `chunked`, and no other.
 pub(crate) fn is_coded(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(header::TRANSFER_ENCODING).into_iter();
-    let mut codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).into_iter().flat_map(members);
     codings.next().is_some_and(|coding| !coding.eq_ignore_ascii_case(b"chunked")) || codings.next().is_some()
 }
 
 /// Whether a request has been here more often than there are proxies in a row. `via` is how a proxy knows.
 pub(crate) fn is_loop(headers: &HeaderMap) -> bool {
-    let members = headers.get_all(header::VIA).into_iter().flat_map(|via| via.as_bytes().split(|byte| *byte == b','));
-    let name = |member: &&[u8]| member.trim_ascii().split(|byte| *byte == b' ').nth(1) == Some(b"skybridge");
-    members.filter(name).count() >= MAX_PROXIES
+    let name = |member: &&[u8]| member.split(|byte| *byte == b' ').nth(1) == Some(b"skybridge");
+    headers.get_all(header::VIA).into_iter().flat_map(members).filter(name).count() >= MAX_PROXIES
 }
 
 #[cfg(test)]

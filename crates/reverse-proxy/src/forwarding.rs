@@ -1,6 +1,6 @@
 use crate::{ProxiedBody, answer, fields, join::join};
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, header};
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
 use pin_project::pin_project;
@@ -29,6 +29,7 @@ enum State<F> {
 
 /// An upgrade that was asked for.
 pub(crate) struct Asked {
+    pub(crate) protocols: HeaderValue,
     pub(crate) client: OnUpgrade,
     pub(crate) runtime: Arc<dyn Runtime>,
 }
@@ -76,10 +77,13 @@ fn towards_client<B>(mut response: Response<B>, asked: Option<Box<Asked>>) -> Re
     fields::towards_client(response.headers_mut(), status, version);
     if status == StatusCode::SWITCHING_PROTOCOLS {
         let upgrade = response.extensions_mut().remove::<Upgrade>();
+        let named = response.headers().get(header::UPGRADE);
+        // To another protocol, the bytes would be something else to each side (RFC 9110, section 7.8).
+        let asked = asked.filter(|asked| fields::are_among(named, &asked.protocols));
         let (Some(asked), Some(upstream)) = (asked, upgrade.and_then(|upgrade| upgrade.take())) else {
             return answer::answer(StatusCode::BAD_GATEWAY);
         };
-        let Asked { client, runtime } = *asked;
+        let Asked { protocols: _, client, runtime } = *asked;
         runtime.spawn(Box::pin(join(client, upstream)));
     }
     response.map(ProxiedBody::upstream)

@@ -5,7 +5,7 @@
 //! | | what becomes of it |
 //! |---|---|
 //! | bodies and trailers | streamed both ways, never collected; `expect: 100-continue` reaches the upstream |
-//! | `upgrade`: WebSocket and others | passed on, over HTTP/1.1; after a 101 bytes are copied both ways until both sides have ended |
+//! | `upgrade`: WebSocket and others | passed on, over HTTP/1.1; after a 101 to what was asked for, bytes are copied both ways until both sides have ended |
 //! | fields of one hop (RFC 9110, section 7.6.1) | removed both ways: `connection` and what it names, `keep-alive`, `proxy-*`, `transfer-encoding`; of `te` only `trailers` is passed on |
 //! | `host` | the upstream's, unless [`keep_host`](ReverseProxy::keep_host) |
 //! | `via` | added both ways |

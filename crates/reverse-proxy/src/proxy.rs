@@ -178,7 +178,8 @@ impl Settings {
                 .response_head
                 .get_or_insert(limit);
         }
-        let asked = upgrade.and(client).map(|client| Asked { client, runtime: Arc::clone(&self.runtime) });
+        let runtime = || Arc::clone(&self.runtime);
+        let asked = upgrade.zip(client).map(|(protocols, client)| Asked { protocols, client, runtime: runtime() });
         Ok(asked.map(Box::new))
     }
 }

@@ -129,3 +129,27 @@ async fn an_upgrade_before_the_end_of_the_content_is_none() {
     drop(listener);
     front.assert_nothing_left().await;
 }
+
+/// A 101 that names another protocol than those asked for, or none (RFC 9110, section 7.8), leaves both sides with
+/// different ideas of what the bytes are.
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_to_what_was_not_asked_for_is_none() {
+    for answer in ["connection: upgrade\r\nupgrade: irc\r\n", ""] {
+        let front = Front::new();
+        let listener = front.world.listen();
+        let server = async {
+            let mut upstream = Script::new(listener.accept().await.0);
+            upstream.request().await;
+            upstream.send(format!("HTTP/1.1 101 Switching Protocols\r\n{answer}\r\n")).await;
+            upstream.expect_close().await;
+        };
+        let client = async {
+            let client = front.sends(ASKED).await.head().await;
+            assert_eq!(client.line(), "HTTP/1.1 502 Bad Gateway", "{answer}");
+        };
+        let both = async { tokio::join!(server, client) };
+        tokio::time::timeout(std::time::Duration::from_secs(100), both).await.unwrap();
+        drop(listener);
+        front.assert_nothing_left().await;
+    }
+}
