@@ -84,7 +84,11 @@ impl Forwarded {
                 headers.remove(name);
             }
         }
-        let client = if self.x_forwarded || self.standard { (self.client)(extensions) } else { return };
+        if !self.x_forwarded && !self.standard {
+            return;
+        }
+        // An upstream looks for the IPv4 address that it knows, not for one of IPv6 that maps it.
+        let client = (self.client)(extensions).map(|client| client.to_canonical());
         if self.x_forwarded {
             if let Some(client) = client.and_then(|client| client.to_string().parse().ok()) {
                 headers.append(FOR, client);
@@ -186,6 +190,8 @@ mod tests {
         for (client, expected) in [
             (Some("192.0.2.1"), "forwarded: for=192.0.2.1;host=\"a.test:8080\";proto=https"),
             (Some("2001:db8::1"), "forwarded: for=\"[2001:db8::1]\";host=\"a.test:8080\";proto=https"),
+            // As a socket of both families has it.
+            (Some("::ffff:192.0.2.1"), "forwarded: for=192.0.2.1;host=\"a.test:8080\";proto=https"),
             (None, "forwarded: for=unknown;host=\"a.test:8080\";proto=https"),
         ] {
             assert_eq!(applied(&Forwarded::rfc7239().https(), client), [expected]);
