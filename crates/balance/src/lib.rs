@@ -15,6 +15,8 @@
 //!   These requests fail, or are sent again by the retry layer.
 //! - **The last one that works is never left alone**: when all fail, requests get its error and don't wait.
 //! - **Requests for another origin** are [refused](NotBalanced).
+//! - **An answer is an answer**: a server that says 500 to everything works, as far as this layer knows.
+//! - **With proxies** the name is still looked up here, and proxies are given addresses.
 //!
 //! ```
 //! # use skybridge_testkit::origin::Origin;
