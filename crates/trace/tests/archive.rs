@@ -1,4 +1,4 @@
-//! Of every entry of an HTTP Archive the timings are the time, whatever overlaps.
+//! An HTTP Archive is as its specification has it, and of every entry the timings are the time, whatever overlaps.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and sets its clock")]
 
 use http::{Method, Uri};
@@ -82,12 +82,79 @@ fn micros(value: &Value) -> Option<u64> {
     (text != "-1").then(|| (value.as_f64().unwrap() * 1000.0).round() as u64)
 }
 
+/// What an object of HAR 1.2 must have, and of which type (s is a text, n a number, a an array, o an object, t a time),
+/// and what it may have besides.
+const OBJECTS: [(&str, &str, &str); 7] = [
+    ("/log", "version:s creator:o entries:a", "pages:a browser:o comment:s"),
+    ("/log/creator", "name:s version:s", "comment:s"),
+    (
+        "/log/entries/*",
+        "startedDateTime:t time:n request:o response:o cache:o timings:o",
+        "pageref:s serverIPAddress:s connection:s comment:s",
+    ),
+    (
+        "/log/entries/*/request",
+        "method:s url:s httpVersion:s cookies:a headers:a queryString:a headersSize:n bodySize:n",
+        "postData:o comment:s",
+    ),
+    (
+        "/log/entries/*/response",
+        "status:n statusText:s httpVersion:s cookies:a headers:a content:o redirectURL:s headersSize:n bodySize:n",
+        "comment:s",
+    ),
+    ("/log/entries/*/response/content", "size:n mimeType:s", "compression:n text:s encoding:s comment:s"),
+    ("/log/entries/*/timings", "send:n wait:n receive:n", "blocked:n dns:n connect:n ssl:n comment:s"),
+];
+
+/// All that is at a path, in which `*` is each element.
+fn at<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
+    path.split('/').skip(1).fold(vec![value], |found, name| match name {
+        "*" => found.iter().flat_map(|list| list.as_array().unwrap()).collect(),
+        name => found.iter().map(|object| object.get(name).unwrap_or(&Value::Null)).collect(),
+    })
+}
+
+fn is_of(kind: &str, value: &Value) -> bool {
+    match kind {
+        "s" => value.is_string(),
+        "n" => value.is_number(),
+        "a" => value.is_array(),
+        "o" => value.is_object(),
+        // As 2009-07-24T19:20:30.45+01:00.
+        _ => value.as_str().is_some_and(|time| {
+            let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+            shape.starts_with("0000-00-00T00:00:00") && shape.ends_with('Z')
+        }),
+    }
+}
+
+/// What is wrong with an archive. Fields that begin with `_` are anybody's.
+fn faults(har: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (path, must, may) in OBJECTS {
+        let typed = |list: &'static str| list.split(' ').map(|field| field.split_once(':').unwrap());
+        for object in at(har, path) {
+            for (name, _) in typed(must).filter(|(name, _)| object.get(name).is_none()) {
+                faults.push(format!("{path} has no {name}"));
+            }
+            for (name, value) in object.as_object().unwrap().iter().filter(|(name, _)| !name.starts_with('_')) {
+                match typed(must).chain(typed(may)).find(|(known, _)| known == name) {
+                    Some((_, kind)) if is_of(kind, value) => {}
+                    _ => faults.push(format!("{path}/{name}: {value}")),
+                }
+            }
+        }
+    }
+    faults
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_timings_of_every_entry_are_its_time(history in proptest::collection::vec(told(), 0..60)) {
         let har = archive(&history);
+        prop_assert_eq!(faults(&har), Vec::<String>::new());
         for entry in har["log"]["entries"].as_array().unwrap() {
             let part = |name: &str| micros(&entry["timings"][name]);
             let parts = ["blocked", "dns", "connect", "send", "wait", "receive"];
