@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
     sync::Arc,
+    time::Instant,
 };
 
 /// The most events of one call: a call with more tries than that is cut.
@@ -72,10 +73,15 @@ impl RecentCalls {
         self.0.lock().calls.iter().rev().cloned().collect()
     }
 
-    pub(crate) fn timeline(&self, id: CallId) -> Option<Timeline> {
+    /// Of a call that is running, up to now.
+    pub(crate) fn timeline(&self, id: CallId, now: Option<Instant>) -> Option<Timeline> {
         let store = self.0.lock();
         let call = store.calls.iter().find(|call| call.id == id)?;
-        Some(Timeline::of(id, call.events.iter(), |id| store.connections.get(&id).cloned()))
+        let timeline = Timeline::of(id, call.events.iter(), |id| store.connections.get(&id).cloned());
+        Some(match now {
+            Some(now) => timeline.until(now),
+            None => timeline,
+        })
     }
 
     /// What calls that were observed have carried on a connection.

@@ -63,7 +63,8 @@ impl Inspector {
 
     fn picture(&self, path: &str) -> Option<String> {
         let id = path.strip_prefix("/calls/")?.strip_suffix(".svg")?.parse().ok()?;
-        let timeline = self.calls.as_deref()?.timeline(CallId(id))?;
+        let now = self.source.snapshot(0).map(|snapshot| snapshot.pool.at);
+        let timeline = self.calls.as_deref()?.timeline(CallId(id), now)?;
         Some(Timelines::from(timeline).svg(""))
     }
 

@@ -15,6 +15,7 @@ use std::time::Instant;
 
 pub(crate) fn json(snapshot: Option<Snapshot>, calls: Option<&RecentCalls>) -> String {
     let mut object = JsonObject::new();
+    let now = snapshot.as_ref().map(|snapshot| snapshot.pool.at);
     object.raw("client", if snapshot.is_some() { "\"open\"" } else { "\"gone\"" });
     if let Some(Snapshot { pool, failed_routes }) = snapshot {
         object.raw("closed", pool.closed);
@@ -37,7 +38,7 @@ pub(crate) fn json(snapshot: Option<Snapshot>, calls: Option<&RecentCalls>) -> S
         object.raw("failed_routes", failed.as_deref().unwrap_or("null"));
     }
     // Not kept is something else than none.
-    let list = calls.map(|calls| array(calls.list().iter().map(|one| call(one, calls))));
+    let list = calls.map(|calls| array(calls.list().iter().map(|one| call(one, calls, now))));
     object.raw("calls", list.as_deref().unwrap_or("null"));
     object.maybe("calls_began", calls.map(RecentCalls::began));
     object.end()
@@ -128,7 +129,7 @@ fn failed_route(failed: &FailedRoute, now: Instant) -> String {
     object.end()
 }
 
-fn call(call: &KeptCall, calls: &RecentCalls) -> String {
+fn call(call: &KeptCall, calls: &RecentCalls, now: Option<Instant>) -> String {
     let mut object = JsonObject::new();
     object.raw("call", call.id);
     object.text("title", &call.title());
@@ -145,7 +146,7 @@ fn call(call: &KeptCall, calls: &RecentCalls) -> String {
             object.text("error", &error);
         }
     }
-    object.maybe("took_us", calls.timeline(call.id).map(|timeline| timeline.total().as_micros()));
+    object.maybe("took_us", calls.timeline(call.id, now).map(|timeline| timeline.total().as_micros()));
     object.raw("events_left_out", call.left_out);
     object.end()
 }

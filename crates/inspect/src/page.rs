@@ -25,7 +25,7 @@ pub(crate) fn page(snapshot: Option<Snapshot>, calls: Option<&RecentCalls>, aske
          <meta name=\"viewport\" content=\"width=device-width\"/><title>skybridge inspector</title>\
          <style>{STYLE}</style></head><body>\n<h1>skybridge inspector</h1>\n<p><a href=\"?\">Refresh</a></p>\n\
          {body}{}</body></html>\n",
-        list_of_calls(calls, asked)
+        list_of_calls(calls, asked, snapshot.as_ref().map(|snapshot| snapshot.pool.at))
     )
 }
 
@@ -156,13 +156,13 @@ fn routes(failed: Option<&[FailedRoute]>, now: Instant) -> String {
                 let left = human(since(now, one.until));
                 [one.to_string(), one.failure.to_string(), left].map(|text| escape(&text)).to_vec()
             };
-            table(&["Route", "Failure", "Tried last for"], &list.iter().map(row).collect::<Vec<_>>())
+            table(&["Route", "Failure", "Comes last for"], &list.iter().map(row).collect::<Vec<_>>())
         }
     };
     format!("<h2>Routes that failed</h2>\n{list}")
 }
 
-fn list_of_calls(calls: Option<&RecentCalls>, asked: Option<CallId>) -> String {
+fn list_of_calls(calls: Option<&RecentCalls>, asked: Option<CallId>, now: Option<Instant>) -> String {
     let Some(calls) = calls else {
         return "<h2>Calls</h2>\n<p class=\"warn\">Calls are not kept: the client was built without \
                 <code>keep_calls</code>.</p>\n"
@@ -172,15 +172,18 @@ fn list_of_calls(calls: Option<&RecentCalls>, asked: Option<CallId>) -> String {
     let mut page = format!("<h2>The latest {} of {} calls</h2>\n", list.len(), calls.began());
     page += "<p class=\"dim\">Without requests that have an observer of their own.</p>\n";
     if let Some(id) = asked {
-        page += &match calls.timeline(id) {
+        page += &match calls.timeline(id, now) {
             Some(timeline) => Timelines::from(timeline).svg(&format!("call {id}")),
             None => format!("<p class=\"warn\">Call {id} is not kept any more.</p>\n"),
         };
     }
-    page + &table(&["Call", "Request", "Result", "Took"], &list.iter().map(|one| call(one, calls)).collect::<Vec<_>>())
+    page + &table(
+        &["Call", "Request", "Result", "Took"],
+        &list.iter().map(|one| call(one, calls, now)).collect::<Vec<_>>(),
+    )
 }
 
-fn call(call: &KeptCall, calls: &RecentCalls) -> Vec<String> {
+fn call(call: &KeptCall, calls: &RecentCalls, now: Option<Instant>) -> Vec<String> {
     let result = match call.outcome() {
         Outcome::Running => "running".to_owned(),
         Outcome::GivenUp => "given up".to_owned(),
@@ -188,7 +191,7 @@ fn call(call: &KeptCall, calls: &RecentCalls) -> Vec<String> {
         Outcome::Answered(status) => status.to_string(),
         Outcome::Failed(error) => format!("<span class=\"warn\">{}</span>", escape(&error)),
     };
-    let took = calls.timeline(call.id).map(|timeline| human(timeline.total())).unwrap_or_default();
+    let took = calls.timeline(call.id, now).map(|timeline| human(timeline.total())).unwrap_or_default();
     let id = call.id;
     vec![format!("<a href=\"?call={id}\">{id}</a>"), escape(&call.title()), result, took]
 }

@@ -8,8 +8,8 @@ use axum::{body::to_bytes, http::HeaderMap};
 use http::{Request, Response, StatusCode};
 use serde_json::Value;
 use skybridge::{Client, PoolConfig, inspect, tower::ServiceExt};
-use skybridge_testkit::origin::Origin;
-use std::{future::pending, net::TcpListener};
+use skybridge_testkit::{executor::Executor, net::Network, origin::Origin};
+use std::{future::pending, net::TcpListener, time::Duration};
 
 async fn ask(client: &axum::Router, method: &str, path: &str) -> (StatusCode, HeaderMap, String) {
     let request = Request::builder().method(method).uri(path).body(axum::body::Body::empty()).unwrap();
@@ -105,6 +105,20 @@ async fn a_call_that_was_dropped_is_not_running_any_more() {
     }
     assert_eq!(json(&app).await["calls"][0]["state"], "given up");
     assert!(text_of(&ask(&app, "GET", "/inspect").await.2).contains("given up"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_hangs_has_taken_as_long_as_it_hangs() {
+    let (net, executor) = (Network::new(), Executor::new());
+    net.host("a.test", ["192.0.2.1".parse().unwrap()]);
+    let _silent = net.listen("192.0.2.1:80".parse().unwrap());
+    let builder = Client::builder().runtime(executor.runtime()).resolver(net.resolver()).dialer(net.dialer());
+    let client = builder.keep_calls().build();
+    let _call = tokio::task::JoinSet::from_iter([client.get("http://a.test/")]);
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    let app = app(&client);
+    assert_eq!(json(&app).await["calls"][0]["took_us"].as_u64().unwrap() / 1_000_000, 12);
+    assert!(text_of(&ask(&app, "GET", "/inspect").await.2).contains("running 12"));
 }
 
 #[tokio::test]
