@@ -24,7 +24,7 @@ pub(super) fn draw(canvas: &mut Canvas, lane: &Lane, timelines: &Timelines) {
         1 => "1 call".to_owned(),
         n => format!("{n} calls"),
     };
-    let closed = lane.closed.as_ref().map(|(_, reason)| format!("  closed: {reason}")).unwrap_or_default();
+    let closed = lane.closed.as_ref().map(|(_, reason)| format!("  closed: {}", reason.sentence())).unwrap_or_default();
     let details = format!("{carried}  {facts}{closed}");
     let name = format!("connection {}", lane.id);
     canvas.heading(&name, &details, "note", &format!("{name}: {details}"));
@@ -44,7 +44,7 @@ pub(super) fn draw(canvas: &mut Canvas, lane: &Lane, timelines: &Timelines) {
         canvas.advance(ROW);
     }
     if let Some((at, reason)) = &lane.closed {
-        canvas.mark(*at, &format!("closed: {reason}"));
+        canvas.mark(*at, &format!("closed: {}", reason.sentence()));
     }
     if more > 0 {
         canvas.line(&format!("and {more} more calls at once"), "note");
