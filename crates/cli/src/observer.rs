@@ -223,10 +223,17 @@ impl CallRecord {
         Some(Span { start: *start, end: end.or(self.ended)? })
     }
 
-    /// The phase that was entered last.
+    /// The phase that the call is in, or was in at its end. A connect that was begun for it may go on for others, once
+    /// it has a connection.
     pub(crate) fn last_phase(&self) -> Option<Phase> {
-        let entered = self.spans.iter().filter(|span| span.0 != Phase::Acquire && span.0 != Phase::Call);
-        entered.max_by_key(|span| span.1).map(|span| span.0).or_else(|| self.spans.last().map(|span| span.0))
+        let steps = self.spans.iter().filter(|span| (Phase::Acquire..Phase::Call).contains(&span.0));
+        let step = steps.max_by_key(|span| span.1);
+        if let Some((phase, ..)) = step.filter(|span| span.0 != Phase::Acquire) {
+            return Some(*phase);
+        }
+        let since = step.map(|span| span.1);
+        let entered = self.spans.iter().filter(|span| span.0 < Phase::Acquire && Some(span.1) >= since);
+        entered.max_by_key(|span| span.1).or(step).map(|span| span.0)
     }
 
     /// All attempts to connect, in order.
@@ -265,5 +272,27 @@ impl<D: Dialer> Service<Attempt> for ObservedDialer<D> {
     fn call(&mut self, attempt: Attempt) -> D::Future {
         self.observer.note_dial(&attempt);
         self.dialer.dial(attempt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_call_is_in_its_own_phase_and_not_in_that_of_a_connect_which_others_get() {
+        use Phase::{Acquire, Handshake, Resolve, Send, Tcp, Wait};
+        let start = Instant::now();
+        let last = |phases: &[Phase]| {
+            let entered = phases.iter().zip(0..).map(|(phase, ms)| (*phase, start + Duration::from_millis(ms), None));
+            CallRecord { spans: entered.collect(), ..CallRecord::default() }.last_phase()
+        };
+        assert_eq!(last(&[Acquire, Resolve, Tcp]), Some(Tcp));
+        assert_eq!(last(&[Acquire, Tcp, Send, Wait, Handshake]), Some(Wait));
+        // Tried again: what was before is over.
+        assert_eq!(last(&[Acquire, Tcp, Send, Wait, Acquire]), Some(Acquire));
+        assert_eq!(last(&[Acquire, Tcp, Send, Wait, Acquire, Tcp]), Some(Tcp));
+        assert_eq!(last(&[]), None);
     }
 }
