@@ -134,15 +134,16 @@ impl CallObserver {
 
 impl Observe for CallObserver {
     fn observe(&self, event: &Event<'_>) {
+        let request = self.state().note(event, self.secrets);
+        for other in &self.others {
+            other.observe(event);
+        }
+        // Printed once everybody knows it: whoever reads it may end the program, and then what is drawn has it too.
         if self.verbose {
             verbose::event(event, self.secrets, &*self.runtime);
         }
-        let request = self.state().note(event, self.secrets);
         if let Some((version, request)) = request {
             verbose::request(version, &request);
-        }
-        for other in &self.others {
-            other.observe(event);
         }
     }
 }

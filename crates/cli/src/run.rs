@@ -77,11 +77,13 @@ pub(crate) async fn run(parts: Vec<Part>) -> Result<Exit, StartError> {
     let interrupted = {
         let mut fetching = pin!(fetching);
         tokio::select! {
-            () = &mut fetching => None,
+            // The signal is waited for before anything begins: until then it would end the program without a word.
+            biased;
             // Told before anything is dropped: what hangs is shown as it is.
             Ok(()) = tokio::signal::ctrl_c(), if reporter.tells_what_runs() => {
                 Some(interrupt(&parts, &reporter).await)
             }
+            () = &mut fetching => None,
         }
     };
     if let Some(written) = interrupted {
