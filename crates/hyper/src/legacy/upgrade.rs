@@ -10,7 +10,7 @@ use std::{error::Error, fmt};
 pub type Upgraded = TokioIo<skybridge_core::Upgraded>;
 
 /// The response is none that says 101, or its connection was taken already.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct NotUpgraded;
 
@@ -26,6 +26,12 @@ pub async fn on<B>(mut response: Response<B>) -> Result<Upgraded, NotUpgraded> {
 impl fmt::Display for NotUpgraded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the response is not about a connection that was upgraded")
+    }
+}
+
+impl fmt::Debug for NotUpgraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
     }
 }
 
