@@ -282,6 +282,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "any time will do")]
     fn a_call_is_in_its_own_phase_and_not_in_that_of_a_connect_which_others_get() {
         use Phase::{Acquire, Handshake, Resolve, Send, Tcp, Wait};
         let start = Instant::now();
