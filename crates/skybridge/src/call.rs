@@ -70,19 +70,14 @@ pub(crate) struct CallDefaults<P = Built> {
 
 impl<S: ClientStack> Call<S> {
     #[inline]
-    pub(crate) fn new<P>(stack: &S, defaults: &CallDefaults<P>, request: Request<impl Into<RequestBody>>) -> Self {
-        if defaults.is_needed() || !request.extensions().is_empty() {
-            return Self::attended(stack, defaults, request.map(Into::into));
-        }
-        // Each name that a request is given is a copy: what changes it is elsewhere, and it goes straight down.
-        Self { state: State::Sending(stack.send(request.map(Into::into))), scope: Rare::none() }
-    }
-
-    /// Perhaps it has a time limit, or an observer.
-    #[cold]
-    fn attended<P>(stack: &S, defaults: &CallDefaults<P>, mut request: Request<RequestBody>) -> Self {
-        let scope = defaults.scope(&mut request).into();
-        Self { state: State::Sending(stack.send(request)), scope }
+    pub(crate) fn new<P>(stack: &S, defaults: &CallDefaults<P>, mut request: Request<impl Into<RequestBody>>) -> Self {
+        // One way down for all: of a call that is made in one of two places there is a copy for each name it has on
+        // the way to where it is awaited.
+        let scope = match defaults.is_needed() || !request.extensions().is_empty() {
+            true => defaults.scope(&mut request).into(),
+            false => Rare::none(),
+        };
+        Self { state: State::Sending(stack.send(request.map(Into::into))), scope }
     }
 
     pub(crate) fn failed(error: impl Into<Error>) -> Self {
@@ -243,6 +238,8 @@ impl<P> CallDefaults<P> {
         self.observer.is_some() || self.timeouts.call.is_some()
     }
 
+    /// Perhaps a request has a time limit, or an observer.
+    #[cold]
     fn scope<B>(&self, request: &mut Request<B>) -> Option<Box<CallScope>> {
         let options = request.extensions().get::<RequestOptions>();
         let limit = options.and_then(|options| options.timeouts.call).or(self.timeouts.call);
