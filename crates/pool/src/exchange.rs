@@ -462,7 +462,9 @@ where
 {
     type Output = Outcome<C, B>;
 
-    #[inline]
+    // Always inlined: what is above hands the response on with another body, and copies it once more where this is
+    // called.
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         loop {

@@ -21,7 +21,7 @@ const ROWS: [(Version, Shape, f64, f64); 9] = [
     (Version::H1, Shape::GetTwelve, 0.80, 0.75),
     (Version::H1, Shape::Post, 0.66, 0.60),
     (Version::H1, Shape::PostLarge, 0.67, 0.60),
-    (Version::H2, Shape::Plain, 1.14, 1.12),
+    (Version::H2, Shape::Plain, 1.13, 1.12),
     (Version::H2, Shape::Get, 1.13, 1.12),
     (Version::H2, Shape::Post, 1.03, 1.00),
 ];
