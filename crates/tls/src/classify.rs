@@ -2,7 +2,7 @@
 
 use crate::{Pin, TlsError, ech, invalid_certificate::InvalidCertificate, words};
 use rustls::{CertificateError, PeerIncompatible, PeerMisbehaved};
-use std::{io, time::Duration};
+use std::{error::Error as StdError, io, sync::Arc, time::Duration};
 use webpki::EndEntityCert;
 
 /// A handshake that failed although the verifier accepted the peer.
@@ -111,6 +111,32 @@ pub(crate) fn alert(error: &TlsError) -> rustls::Error {
         _ => CertificateError::BadEncoding,
     };
     alert.into()
+}
+
+/// What a verifier that stands alone tells rustls, given the error from which the alert would be chosen: the whole error
+/// where that one says less.
+pub(crate) fn refused(error: TlsError, alert: rustls::Error) -> rustls::Error {
+    match error {
+        TlsError::UnknownIssuer { .. } | TlsError::SelfSigned { .. } => alert,
+        TlsError::Expired { .. } | TlsError::NotYetValid { .. } => alert,
+        error => CertificateError::Other(rustls::OtherError(Arc::new(error))).into(),
+    }
+}
+
+/// This crate's error behind those of rustls and the stream. Neither of them has it as its `source()`.
+pub(crate) fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a TlsError> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = match (error.downcast_ref::<rustls::Error>(), error.downcast_ref::<io::Error>()) {
+            (Some(rustls::Error::InvalidCertificate(CertificateError::Other(other))), _) => Some(&*other.0),
+            (_, Some(error)) => error.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
+            _ => error.source(),
+        };
+    }
+    None
 }
 
 /// Strips webpki's `DnsName("a.test")` and `IpAddress(192.0.2.1)` to the name.

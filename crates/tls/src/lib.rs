@@ -28,6 +28,9 @@
 //! verifier (`Roots::Platform`) tells no path, so pins are compared with the leaf alone, and its connections
 //! aren't coalesced.
 //!
+//! Other stacks over rustls may verify and pin the same way, by [`TlsConfig::verifier`] or
+//! [`TlsConfig::rustls_config`]. These stand alone: all is decided within rustls' own handshake.
+//!
 //! # Encrypted Client Hello
 //!
 //! Where [`ConnectOptions::ech`](skybridge_core::ConnectOptions::ech) asks for it, the name of an origin is encrypted
@@ -94,6 +97,7 @@ mod peer;
 mod pins;
 mod service;
 mod sessions;
+mod standalone;
 mod tls_connect;
 mod tls_connector;
 mod tls_info;

@@ -17,7 +17,12 @@ use rustls::{
         pem::{self, PemObject},
     },
 };
-use std::{fmt, ops::RangeInclusive, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    ops::RangeInclusive,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 /// Builds a [`TlsConfig`]. An invalid setting is reported by [`build`](Self::build).
 #[must_use = "nothing is made until it is built"]
@@ -232,6 +237,7 @@ impl TlsConfigBuilder {
             tls13,
             tls12: self.versions.contains(&TlsVersion::Tls12),
             verifying,
+            standalone: OnceLock::new(),
         }))
     }
 

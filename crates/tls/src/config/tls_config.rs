@@ -4,6 +4,7 @@ use crate::{
     identity::Identity,
     peer::Peer,
     sessions::{ConnectionStore, Sessions},
+    standalone::Standalone,
     verifier::Verifier,
 };
 use rustls::{
@@ -39,6 +40,8 @@ pub(crate) struct Inner {
     pub(crate) tls12: bool,
     /// Of an insecure configuration: the one that verifies proxies.
     pub(crate) verifying: Option<LazyConfig>,
+    /// What foreign stacks are given, made when it is first asked for.
+    pub(crate) standalone: OnceLock<Standalone>,
 }
 
 /// A configuration that is built on first use. Clones share it.
@@ -88,12 +91,17 @@ impl TlsConfig {
             tls13: *tls13,
             tls12: *tls12,
             verifying: None,
+            standalone: OnceLock::new(),
         })
         .into()
     }
 
     pub(crate) fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
+    }
+
+    pub(crate) fn standalone(&self) -> &Standalone {
+        self.0.standalone.get_or_init(|| Standalone::new(&self.0.client, Arc::<Verifier>::clone(&self.0.verifier)))
     }
 
     pub(crate) fn pins(&self) -> &Pins {

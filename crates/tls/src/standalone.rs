@@ -1,0 +1,187 @@
+//! For a stack that isn't ours: what verifies and pins as our connector does, and needs nothing of it.
+//!
+//! The verifier and the client certificate resolver note what they see in a thread-local, which our handshake empties
+//! within the same poll. Here there is no such handshake: so each call empties it itself. Otherwise a connection of
+//! ours whose poll drives a foreign handshake would take what that one has seen for its own.
+
+use crate::{TlsConfig, TlsError, classify, handshake_capture::capture};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme,
+    client::{
+        ResolvesClientCert, Resumption,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    sign::CertifiedKey,
+};
+use std::{fmt, sync::Arc};
+
+/// The most peers whose sessions a foreign stack keeps, by the store of [`TlsConfig::rustls_config`].
+const PEERS: usize = 256;
+
+/// What a configuration gives to foreign stacks: always the same, since rustls resumes a session only under the very
+/// same verifier and resolver.
+pub(crate) struct Standalone {
+    verifier: Arc<dyn ServerCertVerifier>,
+    client: ClientConfig,
+}
+
+#[derive(Debug)]
+struct Verifier(Arc<dyn ServerCertVerifier>);
+
+struct Resolver(Arc<dyn ResolvesClientCert>);
+
+impl TlsConfig {
+    /// The verifier of this configuration by itself, for any user of rustls: it verifies a peer, and compares the pins
+    /// of the name that it is asked for with the path that it found.
+    ///
+    /// What it refuses by a pin is a [`CertificateError::Other`](rustls::CertificateError::Other) with a [`TlsError`]
+    /// in it, which [`TlsError::find`] finds behind whatever the stack has put around it.
+    ///
+    /// rustls resumes a session without asking a verifier, but only under the very `Arc` that had verified it. This one
+    /// is the same for all clones of a configuration, and another for each that is built. So other pins mean another
+    /// `TlsConfig`, and no session that was made under the former ones is resumed, whoever keeps it.
+    ///
+    /// Of an [insecure](crate::TlsConfigBuilder::insecure) configuration it accepts any certificate, and compares pins
+    /// with the peer's own key. With `Roots::Platform` they are compared with that key alone as well.
+    pub fn verifier(&self) -> Arc<dyn ServerCertVerifier> {
+        Arc::clone(&self.standalone().verifier)
+    }
+
+    /// A configuration of rustls for a foreign stack: this [verifier](Self::verifier), client certificate, versions,
+    /// provider and key log. It offers no protocol by ALPN: hyper-rustls sets them itself, elsewhere `alpn_protocols`
+    /// is the caller's to fill.
+    ///
+    /// Sessions are kept for 256 peers, apart from those of our own connections, and are shared by all that this
+    /// configuration and its clones return. rustls tells them apart by name alone: for
+    /// [partitions](skybridge_core::Partition) set a `resumption` for each.
+    pub fn rustls_config(&self) -> ClientConfig {
+        self.standalone().client.clone()
+    }
+}
+
+// === impl Standalone ===
+
+impl Standalone {
+    /// From the parts that our own connections have.
+    pub(crate) fn new(client: &ClientConfig, verifier: Arc<dyn ServerCertVerifier>) -> Self {
+        let verifier: Arc<dyn ServerCertVerifier> = Arc::new(Verifier(verifier));
+        let mut client = client.clone();
+        client.client_auth_cert_resolver = Arc::new(Resolver(Arc::clone(&client.client_auth_cert_resolver)));
+        client.resumption = Resumption::in_memory_sessions(PEERS);
+        client.dangerous().set_certificate_verifier(Arc::clone(&verifier));
+        Self { verifier, client }
+    }
+}
+
+// === impl Verifier ===
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        server: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let (verified, captured) = capture(|| self.0.verify_server_cert(leaf, others, server, ocsp, now));
+        verified.map_err(|alert| match captured.refused {
+            Some(error) => classify::refused(error, alert),
+            None => alert,
+        })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+
+    fn requires_raw_public_keys(&self) -> bool {
+        self.0.requires_raw_public_keys()
+    }
+
+    fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
+        self.0.root_hint_subjects()
+    }
+}
+
+// === impl Resolver ===
+
+impl ResolvesClientCert for Resolver {
+    fn resolve(&self, issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        capture(|| self.0.resolve(issuers, schemes)).0
+    }
+
+    fn only_raw_public_keys(&self) -> bool {
+        self.0.only_raw_public_keys()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.0.has_certs()
+    }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+// === impl TlsError ===
+
+impl TlsError {
+    /// Finds the error of this crate that a foreign stack has failed by, behind what rustls, `io::Error` and the stack
+    /// have put around it: what a [standalone verifier](TlsConfig::verifier) refused.
+    pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        classify::find(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Roots, TlsConfig};
+    use rustls::pki_types::{CertificateDer, UnixTime};
+    use std::time::Duration;
+
+    #[test]
+    fn it_leaves_nothing_that_another_handshake_could_take_for_its_own() {
+        let ca = skybridge_testkit::certs::Ca::new("a root");
+        let chain = ca.leaf(["a.test"]).chain();
+        let roots = || TlsConfig::builder().roots(Roots::Given(vec![ca.der()]));
+        let clients = skybridge_testkit::certs::Ca::new("clients").client("me");
+        let identity = (clients.chain_pem(), clients.key_pem());
+        let right = roots().client_auth_pem(identity.0.as_bytes(), identity.1.as_bytes());
+        let right = right.pin("a.test", &ca.pin()).build().unwrap();
+        let wrong = roots().pin("a.test", &clients.pin()).build().unwrap();
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
+        let verify = |config: &TlsConfig, chain: &[CertificateDer<'_>]| {
+            let name = "a.test".try_into().unwrap();
+            config.verifier().verify_server_cert(&chain[0], &chain[1..], &name, &[], now).is_ok()
+        };
+        let (verdicts, captured) = super::capture(|| {
+            let schemes = [rustls::SignatureScheme::ECDSA_NISTP256_SHA256];
+            let resolver = right.rustls_config().client_auth_cert_resolver;
+            (verify(&right, &chain), verify(&wrong, &chain), resolver.resolve(&[], &schemes).is_some())
+        });
+        assert_eq!(verdicts, (true, false, true));
+        assert!(captured.path.is_none() && captured.refused.is_none() && !captured.client_auth);
+    }
+}

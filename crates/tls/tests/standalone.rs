@@ -1,0 +1,141 @@
+//! The verifier without our connector, under tokio-rustls.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use rustls::{
+    CertificateError, ClientConfig, HandshakeKind,
+    client::{ClientSessionMemoryCache, Resumption},
+};
+use skybridge_testkit::{certs::Ca, executor::run_until_idle, origin::Origin};
+use skybridge_tls::{TlsConfig, TlsError, rustls};
+use std::{io, sync::Arc};
+use support::{ADDR, World, trusting};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsConnector;
+
+/// Of no key.
+const WRONG: &str = "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/// One exchange with a.test by tokio-rustls, and whether its session was resumed. Reads to the end, so that tickets are
+/// processed.
+async fn exchange(world: &World, client: ClientConfig) -> io::Result<bool> {
+    let stream = world.net.connect(ADDR.parse().unwrap()).await?;
+    let mut stream = TlsConnector::from(Arc::new(client)).connect("a.test".try_into().unwrap(), stream).await?;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n").await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    assert!(answer.ends_with("hello"), "{answer}");
+    Ok(stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed))
+}
+
+async fn refused(world: &World, client: ClientConfig) -> io::Error {
+    let before = world.origin.handshakes().len();
+    let error = exchange(world, client).await.unwrap_err();
+    run_until_idle().await;
+    assert_eq!(world.origin.handshakes().len(), before);
+    error
+}
+
+fn of_rustls(error: &io::Error) -> &rustls::Error {
+    error.get_ref().unwrap().downcast_ref().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_foreign_handshake_is_verified_and_pinned() {
+    let root = Ca::new("root");
+    let intermediate = root.intermediate("intermediate");
+    let leaf = intermediate.leaf(["a.test"]);
+    let world = World::h1(&leaf);
+    for pin in [leaf.pin(), intermediate.pin(), root.pin()] {
+        let config = trusting(&root).pin("*.test", WRONG).pin("a.test", &pin).build().unwrap();
+        assert!(!exchange(&world, config.rustls_config()).await.unwrap());
+    }
+    let config = trusting(&root).pin("a.test", WRONG).build().unwrap();
+    let error = refused(&world, config.rustls_config()).await;
+    assert!(
+        matches!(of_rustls(&error), rustls::Error::InvalidCertificate(CertificateError::Other(_))),
+        "it is rustls' own kind of error: {error}"
+    );
+    let Some(TlsError::PinMismatch(mismatch)) = TlsError::find(&error) else { panic!("{error:?}") };
+    let path: Vec<String> = mismatch.path.iter().map(ToString::to_string).collect();
+    assert_eq!((&*mismatch.host, path), ("a.test", vec![leaf.pin(), intermediate.pin(), root.pin()]));
+    assert_eq!(mismatch.pinned.iter().map(ToString::to_string).collect::<Vec<_>>(), [WRONG]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_presented_beside_the_path_is_no_pin_there_either() {
+    let (root, pinned) = (Ca::new("root"), Ca::new("pinned"));
+    let world = World::h1(&root.leaf(["a.test"]).also(pinned.der()));
+    let config = trusting(&root).pin("a.test", &pinned.pin()).build().unwrap();
+    assert!(TlsError::find(&refused(&world, config.rustls_config()).await).unwrap().is_pin());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_certificate_has_the_words_of_rustls_where_they_say_as_much() {
+    let root = Ca::new("root");
+    let config = trusting(&root).build().unwrap();
+    for (cert, expected) in [
+        (root.expired(["a.test"]), CertificateError::Expired),
+        (Ca::new("other").leaf(["a.test"]), CertificateError::UnknownIssuer),
+    ] {
+        let error = refused(&World::h1(&cert), config.rustls_config()).await;
+        assert_eq!(*of_rustls(&error), rustls::Error::InvalidCertificate(expected));
+    }
+    let error = refused(&World::h1(&root.leaf(["b.test"])), config.rustls_config()).await;
+    assert!(matches!(TlsError::find(&error), Some(TlsError::NotValidForName { .. })), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_are_resumed_under_one_configuration_and_its_clones() {
+    let root = Ca::new("root");
+    for tls12 in [false, true] {
+        let origin = Origin::h1().tls(&root.leaf(["a.test"]));
+        let world = World::new(if tls12 { origin.tls12() } else { origin });
+        let config = trusting(&root).pin("a.test", &root.pin()).build().unwrap();
+        assert!(!exchange(&world, config.rustls_config()).await.unwrap());
+        assert!(exchange(&world, config.rustls_config()).await.unwrap());
+        assert!(exchange(&world, config.clone().rustls_config()).await.unwrap());
+    }
+}
+
+/// A session is resumed without asking a verifier.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_was_made_under_other_pins_is_not_resumed_from_any_store() {
+    let root = Ca::new("root");
+    for tls12 in [false, true] {
+        let origin = Origin::h1().tls(&root.leaf(["a.test"]));
+        let world = World::new(if tls12 { origin.tls12() } else { origin });
+        let store = Arc::new(ClientSessionMemoryCache::new(8));
+        let with_store = |config: &TlsConfig| {
+            let mut client = config.rustls_config();
+            client.resumption = Resumption::store(store.clone());
+            client
+        };
+        let unpinned = trusting(&root).build().unwrap();
+        assert!(!exchange(&world, with_store(&unpinned)).await.unwrap());
+        assert!(exchange(&world, with_store(&unpinned)).await.unwrap(), "the store works");
+        let pinned = trusting(&root).pin("a.test", WRONG).build().unwrap();
+        assert!(TlsError::find(&refused(&world, with_store(&pinned)).await).unwrap().is_pin());
+        // The plain verifier in a configuration that somebody else has made.
+        let made = |config: &TlsConfig| {
+            let mut client = with_store(&unpinned);
+            client.dangerous().set_certificate_verifier(config.verifier());
+            client
+        };
+        assert!(exchange(&world, made(&unpinned)).await.unwrap(), "tls12: {tls12}");
+        assert!(TlsError::find(&refused(&world, made(&pinned)).await).unwrap().is_pin());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_an_insecure_configuration_it_compares_the_peers_own_key_alone() {
+    let root = Ca::new("root");
+    let leaf = root.leaf(["b.test"]);
+    let world = World::h1(&leaf);
+    let insecure = |pin: &str| TlsConfig::builder().insecure().pin("a.test", pin).build().unwrap().rustls_config();
+    assert!(!exchange(&world, insecure(&leaf.pin())).await.unwrap());
+    for pin in [root.pin(), WRONG.to_owned()] {
+        assert!(TlsError::find(&refused(&world, insecure(&pin)).await).unwrap().is_pin());
+    }
+}
