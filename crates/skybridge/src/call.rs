@@ -243,6 +243,7 @@ impl<P> CallDefaults<P> {
     fn scope<B>(&self, request: &mut Request<B>) -> Option<Box<CallScope>> {
         let options = request.extensions().get::<RequestOptions>();
         let limit = options.and_then(|options| options.timeouts.call).or(self.timeouts.call);
+        let limit = limit.into_iter().chain(options.and_then(|options| options.call_within)).min();
         let observer = options.and_then(|options| options.observer.as_ref()).or(self.observer.as_ref()).cloned();
         if limit.is_none() && observer.is_none() {
             return None;

@@ -15,7 +15,8 @@ pub struct TonicLayer {
 }
 
 impl TonicLayer {
-    /// For calls of this server. Of the URL scheme, host and port count.
+    /// For calls of this server. Of the URL scheme, host and port count, as with tonic's `Channel`: a path before those
+    /// of the calls is set by the generated client's `with_origin`.
     ///
     /// # Errors
     /// When it has none, or another scheme than `http` and `https`.
@@ -24,7 +25,7 @@ impl TonicLayer {
     }
 
     /// How long a call may take that has no `grpc-timeout`, or a longer one (default: no limit). The server is told, as
-    /// if the call had this `grpc-timeout`.
+    /// if the call had this `grpc-timeout`: at each try of it the same, not what is left.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.settings.timeout = Some(limit);
         self

@@ -67,7 +67,7 @@
 //! |---|---|
 //! | the URI | gets scheme and authority of the layer's [URL](TonicLayer::new), unless it has its own (`with_origin`) |
 //! | HTTP/2 | is asked for, in cleartext with prior knowledge, unless the request's options say otherwise |
-//! | `grpc-timeout` | ends the call here too, to the end of its response's body and all tries included |
+//! | `grpc-timeout` | ends the call here too, all tries and the response's body included; so does the client's limit |
 //! | the request's messages | are kept for another try if they are [at hand](TonicLayer::keep), as a unary call's is |
 //! | errors | are a [`Status`](tonic::Status) each, before the response and in its body: [`code_of`] has the table |
 //! | a response that isn't gRPC's | is a `Status` by its HTTP status, not what its body looks like when it is decoded |

@@ -38,7 +38,7 @@ impl Settings {
         if head.uri.authority().is_none() {
             head.uri = self.absolute(head.uri)?;
         }
-        head.headers.entry(TE).or_insert(HeaderValue::from_static("trailers"));
+        head.headers.insert(TE, HeaderValue::from_static("trailers"));
         user_agent::put(&mut head.headers, &self.user_agent);
         let mut limit = timeout::read(&head.headers)?;
         if let Some(longest) = self.timeout.filter(|longest| limit.is_none_or(|limit| limit > *longest)) {
@@ -49,10 +49,7 @@ impl Settings {
         if options.connect_options.http_versions == HttpVersions::Any {
             options.connect_options.http_versions = HttpVersions::Http2;
         }
-        if let Some(limit) = limit {
-            let own = options.timeouts.call;
-            options.timeouts.call = Some(own.map_or(limit, |own| own.min(limit)));
-        }
+        options.call_within = [options.call_within, limit].into_iter().flatten().min();
         let body = if self.keep == 0 { RequestBody::wrap(body) } else { kept::keep(body, self.keep)? };
         Ok(Request::from_parts(head, body))
     }

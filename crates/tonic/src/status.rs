@@ -4,6 +4,10 @@ use std::{error::Error as StdError, iter, sync::Arc};
 use tonic::{Code, Status};
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC: &[u8] = b"application/grpc";
+
+/// How much of a content type a message quotes, in bytes.
+const QUOTED: usize = 100;
 
 /// The status of a call that failed with this error, which becomes its `source()`. Its message is the error's sentence.
 pub fn status_of(error: Error) -> Status {
@@ -31,7 +35,8 @@ pub fn error_of(status: &Status) -> Option<&Error> {
 /// | another time limit | `UNAVAILABLE` while nothing was sent, `DEADLINE_EXCEEDED` after |
 /// | cancelled, the client is closed | `CANCELLED` |
 /// | a full queue, or a limit of the client | `RESOURCE_EXHAUSTED` |
-/// | the request is invalid, its body failed, the peer violated HTTP/2 | `INTERNAL` |
+/// | the request is invalid, its body failed | `INTERNAL` |
+/// | the peer violated HTTP/2, or doesn't speak it | `UNAVAILABLE` while nothing was sent, `INTERNAL` after |
 /// | a reset stream: REFUSED_STREAM | `UNAVAILABLE` |
 /// | CANCEL | `CANCELLED` |
 /// | ENHANCE_YOUR_CALM, in a GOAWAY too | `RESOURCE_EXHAUSTED` |
@@ -56,6 +61,7 @@ fn of_cause(cause: &Cause, error: &Error) -> Code {
         Cause::TimedOut(_) => Code::DeadlineExceeded,
         Cause::Cancelled | Cause::Closed => Code::Cancelled,
         Cause::Overloaded(_) => Code::ResourceExhausted,
+        Cause::Protocol(_) if error.delivery() == Delivery::Unsent => Code::Unavailable,
         Cause::Request(_) | Cause::RequestBody(_) | Cause::Protocol(_) => Code::Internal,
         Cause::Answered(status) => of_http(*status),
         Cause::Reset(reset) => of_reset(reset.code()),
@@ -115,12 +121,20 @@ pub(crate) fn not_grpc<B>(response: &Response<B>) -> Option<Status> {
         return Some(Status::new(of_http(status), format!("the server answered {status}, and not gRPC")));
     }
     let content = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
-    if content.starts_with(b"application/grpc") {
+    if is_grpc(content) {
         return None;
     }
-    let content = String::from_utf8_lossy(content);
+    let content = String::from_utf8_lossy(content.get(..QUOTED).unwrap_or(content));
     let what = format!("the server answered with content of the type {:?}, and not gRPC", &*content);
     Some(Status::unknown(what))
+}
+
+/// `application/grpc`, and what the encoding of its messages or a parameter adds. That of gRPC-Web is another one: its
+/// trailers are in its body.
+fn is_grpc(content: &[u8]) -> bool {
+    content.split_at_checked(GRPC.len()).is_some_and(|(begin, rest)| {
+        begin.eq_ignore_ascii_case(GRPC) && matches!(rest.trim_ascii_start().first(), None | Some(b'+' | b';'))
+    })
 }
 
 /// A status among the sources: of a request's stream of messages, or of a layer below.

@@ -20,10 +20,13 @@ const MAX_DIGITS: usize = 8;
 /// The time limit that a call has.
 ///
 /// # Errors
-/// When the field can't be read. Without it the call might never end.
+/// When the field can't be read: without it the call might never end. So too when there are several, of which the
+/// server might read another one.
 pub(crate) fn read(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
-    let Some(value) = headers.get(GRPC_TIMEOUT) else { return Ok(None) };
-    parse(value.as_bytes()).map(Some).ok_or_else(|| Status::invalid_argument("grpc-timeout is malformed"))
+    let mut values = headers.get_all(GRPC_TIMEOUT).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let limit = parse(value.as_bytes()).filter(|_| values.next().is_none());
+    limit.map(Some).ok_or_else(|| Status::invalid_argument("grpc-timeout is malformed, or there are several"))
 }
 
 fn parse(value: &[u8]) -> Option<Duration> {

@@ -69,10 +69,17 @@ async fn a_request_has_what_grpc_wants_in_it() {
 async fn an_origin_of_the_generated_clients_own_is_kept() {
     let world = World::new();
     world.net.host("b.test", ["192.0.2.1".parse().unwrap()]);
-    let mut echo = EchoClient::with_origin(world.tonic(), "http://b.test".parse().unwrap());
+    let tonic = world.tonic();
+    let mut echo = EchoClient::with_origin(tonic.clone(), "http://b.test".parse().unwrap());
     let origin = Origin::h2c().handle(serve).serve_on(world.listener);
     echo.unary("hello".to_owned()).await.unwrap();
     assert_eq!(origin.requests()[0].uri, "http://b.test/test.Echo/Unary");
+
+    // A path alone stands before that of the call.
+    let tonic = Tonic::new(tonic.get_ref().clone(), "http://a.test/ignored?as=tonic").unwrap();
+    let mut echo = EchoClient::with_origin(tonic, "/base".parse().unwrap());
+    echo.unary("hello".to_owned()).await.unwrap_err();
+    assert_eq!(origin.requests()[1].uri, "http://a.test/base/test.Echo/Unary");
 }
 
 #[test]
@@ -180,9 +187,12 @@ async fn it_is_an_always_ready_service_that_is_sent_between_threads() {
     let world = World::new();
     let mut tonic = is_sent(TonicLayer::new(URL).unwrap().layer(world.builder().build()));
     let origin = Origin::h2c().handle(serve).serve_on(world.listener);
-    let request = http::Request::post("/test.Echo/None").body(tonic::body::Body::empty()).unwrap();
+    let request = http::Request::post("/test.Echo/None").header("te", "gzip").header("te", "deflate");
+    let request = request.body(tonic::body::Body::empty()).unwrap();
     let response = tonic.ready().await.unwrap().call(request).await.unwrap();
     assert_eq!(response.headers()["grpc-status"], "12");
+    // What it says of `te` is not gRPC's.
+    assert_eq!(origin.requests()[0].header("te"), Some("trailers"));
     let other = Tonic::new(tonic.get_ref().clone(), URL).unwrap();
     EchoClient::new(other).unary("hello".to_owned()).await.unwrap();
     assert_eq!(origin.connections(), 1);

@@ -5,8 +5,8 @@ mod support;
 
 use self::support::{EchoClient, World};
 use skybridge::{Delivery, RequestOptions, Timeouts};
-use skybridge_testkit::h2::Peer;
-use skybridge_tonic::error_of;
+use skybridge_testkit::{h2::Peer, origin::Origin};
+use skybridge_tonic::{Tonic, error_of};
 use std::{future::Future, time::Duration};
 use tokio::time::Instant;
 use tonic::{Code, Request, Status};
@@ -125,11 +125,114 @@ async fn the_shortest_of_the_limits_counts() {
     }
 }
 
+/// What a call says of itself doesn't lift the limit of its client.
 #[tokio::test(start_paused = true)]
-async fn a_deadline_that_cannot_be_read_fails_the_call() {
+async fn the_clients_own_limit_counts_where_it_is_the_shorter_one() {
+    for (client, call, counts) in [(2, 3, 2), (3, 2, 2), (2, 7_200, 2)] {
+        let [client, call, counts] = [client, call, counts].map(Duration::from_secs);
+        let world = World::new();
+        let timeouts = Timeouts::new().call(client);
+        let tonic = Tonic::new(world.builder().timeouts(timeouts).build(), support::URL).unwrap();
+        let mut echo = EchoClient::new(tonic);
+        let server = async {
+            let mut peer = Peer::accept(world.accept().await).await;
+            let request = peer.request().await;
+            peer.expect_reset(request.stream).await;
+        };
+        let began = Instant::now();
+        let unary = within_an_hour(async { tokio::join!(echo.unary(within(call)), server).0 });
+        let status = unary.await.unwrap_err();
+        assert_elapsed(began, counts);
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    }
+}
+
+/// It is that of the call, and not of each try.
+#[tokio::test(start_paused = true)]
+async fn a_deadline_is_not_begun_again_with_another_try() {
+    let limit = Duration::from_secs(3);
     let world = World::new();
-    let mut request = Request::new("hello".to_owned());
-    request.metadata_mut().insert("grpc-timeout", "soon".parse().unwrap());
-    let status = EchoClient::new(world.tonic()).unary(request).await.unwrap_err();
-    assert_eq!((status.code(), world.net.opened()), (Code::InvalidArgument, 0));
+    let mut echo = EchoClient::new(world.tonic());
+    let server = async {
+        let mut peer = Peer::accept(world.accept().await).await;
+        let request = peer.request().await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        peer.reset(request.stream, 7).await;
+        let again = peer.request().await;
+        assert_eq!(peer.expect_reset(again.stream).await, CANCEL);
+    };
+    let began = Instant::now();
+    let status = within_an_hour(async { tokio::join!(echo.unary(within(limit)), server).0 }).await.unwrap_err();
+    assert_elapsed(began, limit);
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    assert_eq!(error_of(&status).unwrap().earlier().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_ends_the_wait_for_trailers_too() {
+    let limit = Duration::from_secs(3);
+    let world = World::new();
+    let mut echo = EchoClient::new(world.tonic());
+    let server = async {
+        let mut peer = Peer::accept(world.accept().await).await;
+        let request = peer.request().await;
+        peer.headers(request.stream, &[(":status", "200"), ("content-type", "application/grpc")], false).await;
+        peer.data(request.stream, b"\0\0\0\0\x03one", false).await;
+        assert_eq!(peer.expect_reset(request.stream).await, CANCEL);
+    };
+    let began = Instant::now();
+    let status = within_an_hour(async { tokio::join!(echo.unary(within(limit)), server).0 }).await.unwrap_err();
+    assert_elapsed(began, limit);
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_time_is_over_already_is_not_sent() {
+    let world = World::new();
+    let mut echo = EchoClient::new(world.tonic());
+    let mut at_once = EchoClient::new(world.tonic_with(|tonic| tonic.timeout(Duration::ZERO)));
+    let origin = Origin::h2c().handle(support::serve).serve_on(world.listener);
+    echo.unary("hello".to_owned()).await.unwrap();
+    for zero in ["0n", "0H", "00000000m"] {
+        let mut request = Request::new("hello".to_owned());
+        request.metadata_mut().insert("grpc-timeout", zero.parse().unwrap());
+        let status = within_an_hour(echo.unary(request)).await.unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    }
+    let status = within_an_hour(at_once.unary("hello".to_owned())).await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    assert_eq!((origin.requests().len(), origin.connections()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_beyond_the_clock_is_none() {
+    let world = World::new();
+    let mut echo = EchoClient::new(world.tonic_with(|tonic| tonic.timeout(Duration::MAX)));
+    let origin = Origin::h2c().handle(support::serve).serve_on(world.listener);
+    for longest in [None, Some("99999999H"), Some("99999999M")] {
+        let mut request = Request::new("hello".to_owned());
+        if let Some(longest) = longest {
+            request.metadata_mut().insert("grpc-timeout", longest.parse().unwrap());
+        }
+        echo.unary(request).await.unwrap();
+    }
+    let told = origin.requests().iter().map(|it| it.header("grpc-timeout").map(str::to_owned)).collect::<Vec<_>>();
+    assert_eq!(
+        told.iter().map(Option::as_deref).collect::<Vec<_>>(),
+        [Some("99999999H"), Some("99999999H"), Some("99999999M")]
+    );
+}
+
+/// Two may contradict each other, and the server may read the other one.
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_cannot_be_read_or_comes_twice_fails_the_call() {
+    for values in [&["soon"][..], &["-1S"], &["1"], &["123456789n"], &["1 S"], &["1S", "2S"], &["1S", "soon"]] {
+        let world = World::new();
+        let mut request = Request::new("hello".to_owned());
+        for value in values {
+            request.metadata_mut().append("grpc-timeout", value.parse().unwrap());
+        }
+        let status = EchoClient::new(world.tonic()).unary(request).await.unwrap_err();
+        assert_eq!((status.code(), world.net.opened()), (Code::InvalidArgument, 0), "{values:?}");
+    }
 }

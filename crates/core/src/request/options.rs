@@ -1,7 +1,7 @@
 use crate::{
     CallId, ConnectOptions, EchMode, Egress, Endpoint, HttpVersions, Observe, OriginError, Partition, Proxy, Timeouts,
 };
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// The options of one request, carried in its `extensions`. They override those of the client.
 ///
@@ -23,6 +23,9 @@ pub struct RequestOptions {
     pub observer: Option<Arc<dyn Observe>>,
     /// Time limits that take precedence over the client's and the layers' own.
     pub timeouts: Timeouts,
+    /// How long the call may take at most, whatever [`timeouts`](Self::timeouts) and the client allow: see
+    /// [`call_within`](Self::call_within). Default: `None`.
+    pub call_within: Option<Duration>,
     /// The call that this request belongs to.
     pub call_id: Option<CallId>,
 }
@@ -97,6 +100,14 @@ impl RequestOptions {
         self
     }
 
+    /// How long the call may take at most, to the end of its response's body. Unlike
+    /// [`Timeouts::call`](crate::Timeouts::call) it takes no precedence over the client's limit: the shorter one
+    /// counts. For a limit that the request has from elsewhere, such as gRPC's `grpc-timeout`.
+    pub fn call_within(mut self, limit: Duration) -> Self {
+        self.call_within = Some(limit);
+        self
+    }
+
     /// The call that this request belongs to, so that events of several requests (redirects, retries) have one number.
     pub fn call(mut self, call: CallId) -> Self {
         self.call_id = Some(call);
@@ -110,6 +121,7 @@ impl fmt::Debug for RequestOptions {
             .field("connect_options", &self.connect_options)
             .field("observed", &self.observer.is_some())
             .field("timeouts", &self.timeouts)
+            .field("call_within", &self.call_within)
             .finish_non_exhaustive()
     }
 }
