@@ -4,7 +4,7 @@
 //! within the same poll. Here there is no such handshake: so each call empties it itself. Otherwise a connection of
 //! ours whose poll drives a foreign handshake would take what that one has seen for its own.
 
-use crate::{TlsConfig, TlsError, classify, handshake_capture::capture};
+use crate::{TlsError, classify, handshake_capture::capture};
 use rustls::{
     ClientConfig, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme,
     client::{
@@ -16,49 +16,21 @@ use rustls::{
 };
 use std::{fmt, sync::Arc};
 
-/// The most peers whose sessions a foreign stack keeps, by the store of [`TlsConfig::rustls_config`].
+/// The most peers whose sessions a foreign stack keeps, by the store of
+/// [`TlsConfig::rustls_config`](crate::TlsConfig::rustls_config).
 const PEERS: usize = 256;
 
 /// What a configuration gives to foreign stacks: always the same, since rustls resumes a session only under the very
 /// same verifier and resolver.
 pub(crate) struct Standalone {
-    verifier: Arc<dyn ServerCertVerifier>,
-    client: ClientConfig,
+    pub(crate) verifier: Arc<dyn ServerCertVerifier>,
+    pub(crate) client: ClientConfig,
 }
 
 #[derive(Debug)]
 struct Verifier(Arc<dyn ServerCertVerifier>);
 
 struct Resolver(Arc<dyn ResolvesClientCert>);
-
-impl TlsConfig {
-    /// The verifier of this configuration by itself, for any user of rustls: it verifies a peer, and compares the pins
-    /// of the name that it is asked for with the path that it found.
-    ///
-    /// What it refuses by a pin is a [`CertificateError::Other`](rustls::CertificateError::Other) with a [`TlsError`]
-    /// in it, which [`TlsError::find`] finds behind whatever the stack has put around it.
-    ///
-    /// rustls resumes a session without asking a verifier, but only under the very `Arc` that had verified it. This one
-    /// is the same for all clones of a configuration, and another for each that is built. So other pins mean another
-    /// `TlsConfig`, and no session that was made under the former ones is resumed, whoever keeps it.
-    ///
-    /// Of an [insecure](crate::TlsConfigBuilder::insecure) configuration it accepts any certificate, and compares pins
-    /// with the peer's own key. With `Roots::Platform` they are compared with that key alone as well.
-    pub fn verifier(&self) -> Arc<dyn ServerCertVerifier> {
-        Arc::clone(&self.standalone().verifier)
-    }
-
-    /// A configuration of rustls for a foreign stack: this [verifier](Self::verifier), client certificate, versions,
-    /// provider and key log. It offers no protocol by ALPN: hyper-rustls sets them itself, elsewhere `alpn_protocols`
-    /// is the caller's to fill.
-    ///
-    /// Sessions are kept for 256 peers, apart from those of our own connections, and are shared by all that this
-    /// configuration and its clones return. rustls tells them apart by name alone: for
-    /// [partitions](skybridge_core::Partition) set a `resumption` for each.
-    pub fn rustls_config(&self) -> ClientConfig {
-        self.standalone().client.clone()
-    }
-}
 
 // === impl Standalone ===
 
@@ -149,7 +121,7 @@ impl fmt::Debug for Resolver {
 
 impl TlsError {
     /// Finds the error of this crate that a foreign stack has failed by, behind what rustls, `io::Error` and the stack
-    /// have put around it: what a [standalone verifier](TlsConfig::verifier) refused.
+    /// have put around it: what a [standalone verifier](crate::TlsConfig::verifier) refused.
     pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
         classify::find(error)
     }

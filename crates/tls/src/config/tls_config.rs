@@ -9,7 +9,7 @@ use crate::{
 };
 use rustls::{
     ClientConfig, SupportedProtocolVersion,
-    client::{EchMode, Resumption},
+    client::{EchMode, Resumption, danger::ServerCertVerifier},
     time_provider::TimeProvider,
 };
 use skybridge_core::{ConnInfo, ConnectError, Phase};
@@ -72,6 +72,33 @@ pub enum TlsVersion {
 // === impl TlsConfig ===
 
 impl TlsConfig {
+    /// The verifier of this configuration by itself, for any user of rustls: it verifies a peer, and compares the pins
+    /// of the name that it is asked for with the path that it found.
+    ///
+    /// What it refuses by a pin is a [`CertificateError::Other`](rustls::CertificateError::Other) with a [`TlsError`]
+    /// in it, which [`TlsError::find`] finds behind whatever the stack has put around it.
+    ///
+    /// rustls resumes a session without asking a verifier, but only under the very `Arc` that had verified it. This one
+    /// is the same for all clones of a configuration, and another for each that is built. So other pins mean another
+    /// `TlsConfig`, and no session that was made under the former ones is resumed, whoever keeps it.
+    ///
+    /// Of an [insecure](crate::TlsConfigBuilder::insecure) configuration it accepts any certificate, and compares pins
+    /// with the peer's own key. With `Roots::Platform` they are compared with that key alone as well.
+    pub fn verifier(&self) -> Arc<dyn ServerCertVerifier> {
+        Arc::clone(&self.standalone().verifier)
+    }
+
+    /// A configuration of rustls for a foreign stack: this [verifier](Self::verifier), client certificate, versions,
+    /// provider and key log. It offers no protocol by ALPN: hyper-rustls sets them itself, elsewhere `alpn_protocols`
+    /// is the caller's to fill.
+    ///
+    /// Sessions are kept for 256 peers, apart from those of our own connections, and are shared by all that this
+    /// configuration and its clones return. rustls tells them apart by name alone: for
+    /// [partitions](skybridge_core::Partition) set a `resumption` for each.
+    pub fn rustls_config(&self) -> ClientConfig {
+        self.standalone().client.clone()
+    }
+
     /// The same roots, pins, versions and provider, without a client certificate, and with sessions of its own. It
     /// verifies even if this one is insecure.
     pub(crate) fn for_proxies(&self) -> LazyConfig {
