@@ -62,6 +62,7 @@ impl Observe for Panicking {
             | EventKind::PhaseDropped(..)
             | EventKind::AtProxy(_)
             | EventKind::ProxyStep(..)
+            | EventKind::TlsFallback { .. }
             | EventKind::AddressesFound { .. }
             | EventKind::LeftOut { .. }
             | EventKind::Postponed(..)

@@ -50,6 +50,7 @@ struct Tls {
     sni: Option<String>,
     resumed: bool,
     ech: &'static str,
+    spec: Option<String>,
     pins: Vec<String>,
     certificates: Vec<CertificateReport>,
 }
@@ -174,6 +175,7 @@ impl Connection {
                 sni: tls.sni.as_ref().map(|sni| sni.to_string()),
                 resumed: tls.resumed,
                 ech: tls.ech.name(),
+                spec: tls.spec().map(str::to_owned),
                 pins: tls.pins.iter().map(|pin| pin.to_string()).collect(),
                 certificates: CertificateReport::all(tls),
             }),

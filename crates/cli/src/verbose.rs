@@ -64,6 +64,10 @@ pub(crate) fn event(event: &Event<'_>, secrets: Secrets, runtime: &dyn Runtime) 
             let (id, who) = (id(event), if *by_peer { "the peer" } else { "this side" });
             print('*', format_args!("connection {id}: {who} reset stream {stream} ({code})"));
         }
+        EventKind::TlsFallback { from, to, error } => {
+            let why = error.reason().map_or_else(|| innermost(*error), str::to_owned);
+            print('*', format_args!("TLS FALLBACK from {from} to {to}, on another connection: {why}"));
+        }
         EventKind::LeftOut { addresses, limit } => {
             print('*', format_args!("{addresses} addresses left out: the limit is {limit}"));
         }
@@ -126,11 +130,14 @@ fn created(info: &ConnInfo, runtime: &dyn Runtime) {
     print(
         '*',
         format_args!(
-            "  TLS {}, {}{}{}",
+            "  TLS {}, {}{}{}{}",
             tls.version.unwrap_or("?"),
             tls.cipher.unwrap_or("?"),
             tls.sni.as_ref().map_or_else(String::new, |sni| format!(", as {sni}")),
             if tls.resumed { ", resumed" } else { "" },
+            tls.spec()
+                .filter(|spec| *spec != "modern")
+                .map_or_else(String::new, |spec| format!(", by the spec {spec}")),
         ),
     );
     let origin = info.route.target.origin();

@@ -166,6 +166,7 @@ fn cut(mut event: Recorded) -> Recorded {
         RecordedKind::CallStarted { url, .. } => cut_text(url),
         RecordedKind::CallEnded(Some(failure))
         | RecordedKind::Failed(_, _, failure)
+        | RecordedKind::TlsFallback { failure, .. }
         | RecordedKind::Retry { failure, .. } => {
             cut_text(&mut failure.message);
             cut_text(&mut failure.cause);

@@ -36,6 +36,7 @@ pub(crate) fn lines(tls: &TlsInfo, read: &Certificates, now: Instant) -> [String
     facts.extend(tls.alpn.map(|alpn| format!("ALPN {}", id(alpn))));
     facts.extend(tls.sni.as_deref().map(|name| format!("name sent {name}")));
     facts.extend((tls.ech != EchStatus::None).then(|| format!("ECH {}", tls.ech.name())));
+    facts.extend(tls.spec().map(|spec| format!("spec {spec}")));
     facts.extend(tls.resumed.then(|| "resumed".to_owned()));
     facts.extend(tls.client_auth.then(|| "with a client certificate".to_owned()));
     let mut peer = match read.of(tls) {
@@ -82,6 +83,7 @@ pub(crate) fn json(tls: &TlsInfo, read: &Certificates, now: Instant) -> String {
         ("alpn", tls.alpn.map(id)),
         ("sni", tls.sni.as_deref()),
         ("ech", Some(tls.ech.name())),
+        ("spec", tls.spec()),
     ];
     texts.into_iter().filter_map(|(name, text)| Some((name, text?))).for_each(|(name, text)| object.text(name, text));
     object.raw("resumed", tls.resumed);

@@ -118,6 +118,7 @@ fn detail(kind: &EventKind<'_>) -> Option<String> {
             format!("{code} {last_stream} {debug_data}").trim_end().to_owned()
         }
         EventKind::StreamReset { code, stream, .. } => format!("{code} {stream}"),
+        EventKind::TlsFallback { from, to, error } => format!("{from} to {to}: {}", root(*error)),
         EventKind::LeftOut { addresses, limit } => format!("{addresses} ({limit})"),
         EventKind::Postponed(endpoint, failure) => format!("{endpoint}: {failure}"),
         EventKind::Searched(search) => {

@@ -24,6 +24,10 @@ impl CertificateScope for VerifiedPeer {
         leaf.verify_is_valid_for_subject_name(&name).is_ok()
     }
 
+    fn spec(&self) -> Option<&str> {
+        Some(self.config.spec())
+    }
+
     fn certificates(&self) -> Vec<Certificate> {
         self.path.certificates()
     }

@@ -78,6 +78,7 @@
 //! # }
 //! ```
 
+mod again;
 mod alpn;
 mod anchors;
 mod certificate_scope;
@@ -97,6 +98,7 @@ mod peer;
 mod pins;
 mod service;
 mod sessions;
+mod spec;
 mod standalone;
 mod tls_connect;
 mod tls_connector;
@@ -115,6 +117,7 @@ pub use self::{
     outline::{EchOutline, TlsOutline},
     pins::{Pin, PinError, PinMismatch, Pins},
     service::{Tls, TlsConnecting},
+    spec::{ConnectionSpec, FallbackFailed, SpecError},
     tls_connector::{ProxyTlsConnecting, TlsConnector},
     trust_outline::TrustOutline,
 };

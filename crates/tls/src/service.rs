@@ -1,6 +1,14 @@
-use crate::{MaybeTls, TlsConfig, config::LazyConfig, ech::Again, peer::Peer, tls_connect::tls_connect};
+use crate::{
+    FallbackFailed, MaybeTls, TlsConfig, TlsError,
+    again::{Again, Why},
+    config::LazyConfig,
+    peer::Peer,
+    tls_connect::{Decided, HandshakeFailed, connect_error, connect_error_by, tls_connect},
+};
 use pin_project::pin_project;
-use skybridge_core::{BoxFuture, ConnInfo, ConnectError, Connector, Link, Phase, Route, Scheme, sync::Mutex};
+use skybridge_core::{
+    BoxError, BoxFuture, ConnInfo, ConnectError, Connector, EventKind, Link, Phase, Route, Scheme, sync::Mutex,
+};
 use std::{
     fmt,
     future::{Future, poll_fn},
@@ -58,18 +66,69 @@ impl<S: fmt::Debug> fmt::Debug for Tls<S> {
 // === impl Shared ===
 
 impl<S: Connector> Shared<S> {
-    /// Connects once more, after the server has rejected the keys that the name was encrypted with.
-    async fn connect_again(&self, again: Again) -> Result<Link<MaybeTls<S::Io>>, ConnectError> {
-        let Again { route, endpoints, offer } = again;
-        let mut inner = self.inner.lock().clone();
-        poll_fn(|cx| inner.poll_ready(cx)).await.map_err(Into::into)?;
-        let mut link = inner.connect(route).await.map_err(Into::into)?;
-        link.info.route.endpoints = endpoints;
-        if let Err(unfit) = link.info.fit_for_tls() {
-            return Err(link.phase(Phase::Tls).fail(unfit));
+    /// Connects once more, after the server has rejected the keys that the name was encrypted with, and then with each
+    /// further spec, as long as that may help.
+    async fn connect_again(
+        &self,
+        mut failed: HandshakeFailed,
+        again: Box<Again>,
+    ) -> Result<Link<MaybeTls<S::Io>>, ConnectError> {
+        let (mut config, mut earlier, mut has_new_keys) = (self.config.clone(), Vec::new(), false);
+        let mut next = Some(again);
+        while let Some(again) = next.take() {
+            let Again { route, endpoints, attempt, why } = *again;
+            let offer = match why {
+                // Keys that are given twice are not tried a third time.
+                Why::Ech(_) if has_new_keys => break,
+                Why::Ech(offer) => {
+                    has_new_keys = true;
+                    Some(offer)
+                }
+                Why::Spec(next) => {
+                    let (spec, to) = (config.get()?.spec(), next.spec());
+                    let kind = EventKind::TlsFallback { from: spec, to, error: &failed.error };
+                    route.ctx().emit(Some(attempt), None, kind);
+                    earlier.push((Arc::clone(spec), failed.error.clone()));
+                    config = next.into();
+                    None
+                }
+            };
+            let mut inner = self.inner.lock().clone();
+            poll_fn(|cx| inner.poll_ready(cx)).await.map_err(Into::into)?;
+            let mut link = inner.connect(route).await.map_err(Into::into)?;
+            link.info.route.endpoints = endpoints;
+            if let Err(unfit) = link.info.fit_for_tls() {
+                return Err(link.phase(Phase::Tls).fail(unfit));
+            }
+            let decide = |info: &ConnInfo, config: &TlsConfig| match offer {
+                Some(offer) => Ok((Peer::origin(info)?, Some(offer))),
+                None => decide(info, config),
+            };
+            let tell = |error: TlsError| connect_error_by(error, |error| after(error, &config, &earlier));
+            match tls_connect(link, decide, &config, self.limit, tell).await {
+                Ok(link) => return Ok(link),
+                Err(error) => failed = error,
+            }
+            next = failed.again.take();
         }
-        let decided = |info: &ConnInfo, _: &TlsConfig| Ok((Peer::origin(info)?, Some(offer)));
-        tls_connect(link, decided, &self.config, self.limit).await.map_err(|failed| failed.error)
+        Err(failed.error)
+    }
+}
+
+/// With the origin, by the keys that there are.
+fn decide(info: &ConnInfo, config: &TlsConfig) -> Result<Decided, TlsError> {
+    let peer = Peer::origin(info)?;
+    let offer = config.offer(info, &peer)?;
+    Ok((peer, offer))
+}
+
+/// The error of a handshake with this spec, with those of the specs before it.
+fn after(source: TlsError, config: &LazyConfig, earlier: &[(Arc<str>, ConnectError)]) -> BoxError {
+    match config.get() {
+        Ok(config) if !earlier.is_empty() => {
+            FallbackFailed { spec: Arc::clone(config.spec()), source, earlier: earlier.into() }.into()
+        }
+        _ => source.into(),
     }
 }
 
@@ -94,19 +153,13 @@ impl<S: Connector> Service<Route> for Tls<S> {
             if let Err(unfit) = link.info.fit_for_tls() {
                 return Err(link.phase(Phase::Tls).fail(unfit));
             }
-            let decide = |info: &ConnInfo, config: &TlsConfig| {
-                let peer = Peer::origin(info)?;
-                let offer = config.offer(info, &peer)?;
-                Ok((peer, offer))
-            };
-            let failed = match tls_connect(link, decide, &shared.config, shared.limit).await {
-                Ok(link) => return Ok(link),
-                Err(failed) => failed,
-            };
-            match failed.again {
-                // In a box of its own, so that no other connect is larger for it. A third there isn't.
-                Some(again) => Box::pin(shared.connect_again(*again)).await,
-                None => Err(failed.error),
+            match tls_connect(link, decide, &shared.config, shared.limit, connect_error).await {
+                Ok(link) => Ok(link),
+                Err(HandshakeFailed { error, again: None }) => Err(error),
+                // In a box of its own, so that no other connect is larger for it.
+                Err(HandshakeFailed { error, again: Some(again) }) => {
+                    Box::pin(shared.connect_again(HandshakeFailed { error, again: None }, again)).await
+                }
             }
         })))
     }

@@ -1,11 +1,7 @@
 use crate::{
-    MaybeTls, TlsConfig, TlsError,
-    config::LazyConfig,
-    ech::{Again, Offer},
-    handshake::handshake,
-    peer::Peer,
+    MaybeTls, TlsConfig, TlsError, again::Again, config::LazyConfig, ech::Offer, handshake::handshake, peer::Peer,
 };
-use skybridge_core::{ConnInfo, ConnectError, Io, Link, Phase, phase_timeout};
+use skybridge_core::{BoxError, ConnInfo, ConnectError, Io, Link, Phase, phase_timeout};
 use std::time::Duration;
 
 /// How long a handshake may take by default.
@@ -20,12 +16,14 @@ pub(crate) struct HandshakeFailed {
     pub(crate) again: Option<Box<Again>>,
 }
 
-/// Runs TLS on a link, and notes in its facts what was negotiated. `decide` says by these facts with whom.
+/// Runs TLS on a link, and notes in its facts what was negotiated. `decide` says by these facts with whom, and `tell`
+/// what is said of an error.
 pub(crate) async fn tls_connect<I: Io>(
     link: Link<I>,
     decide: impl FnOnce(&ConnInfo, &TlsConfig) -> Result<Decided, TlsError>,
     config: &LazyConfig,
     limit: Duration,
+    tell: impl FnOnce(TlsError) -> ConnectError,
 ) -> Result<Link<MaybeTls<I>>, HandshakeFailed> {
     // Before the phase: reading the roots and starting the provider are no part of a handshake.
     let config = config.get();
@@ -38,7 +36,7 @@ pub(crate) async fn tls_connect<I: Io>(
     // Not borrowed here, so that this future has no room for the peer beside the handshake's.
     let (peer, offer) = match decide(&info, config) {
         Ok(decided) => decided,
-        Err(error) => return Err(guard.fail(connect_error(error)).into()),
+        Err(error) => return Err(guard.fail(tell(error)).into()),
     };
     let ctx = info.route.ctx().clone();
     match phase_timeout(&ctx, Phase::Tls, limit, handshake(io, peer, offer.as_deref(), config, &**ctx.runtime())).await
@@ -49,8 +47,8 @@ pub(crate) async fn tls_connect<I: Io>(
             Ok(Link::new(io, info))
         }
         Ok(Err(error)) => {
-            let again = Again::after(&error, offer, info);
-            Err(HandshakeFailed { error: guard.fail(connect_error(error)), again })
+            let again = Again::after(&error, offer, info, config);
+            Err(HandshakeFailed { error: guard.fail(tell(error)), again })
         }
         Err(timed_out) => Err(guard.fail(timed_out).into()),
     }
@@ -62,9 +60,15 @@ impl From<ConnectError> for HandshakeFailed {
     }
 }
 
-fn connect_error(error: TlsError) -> ConnectError {
+/// What is said of an error.
+pub(crate) fn connect_error(error: TlsError) -> ConnectError {
+    connect_error_by(error, |error| error.into())
+}
+
+/// The same, with more around it.
+pub(crate) fn connect_error_by(error: TlsError, wrap: impl FnOnce(TlsError) -> BoxError) -> ConnectError {
     let (fatal, in_short, advice) = (error.is_fatal(), error.in_short(), error.advice());
-    let mut error = ConnectError::new(Phase::Tls, error);
+    let mut error = ConnectError::new(Phase::Tls, wrap(error));
     if let Some(advice) = advice {
         error = error.advise(advice);
     }

@@ -2,9 +2,9 @@ use crate::{
     MaybeTls, TlsConfig,
     config::LazyConfig,
     peer::Peer,
-    tls_connect::{LIMIT, tls_connect},
+    tls_connect::{LIMIT, connect_error, tls_connect},
 };
-use skybridge_core::{BoxFuture, ConnectError, Ctx, Io, Link, TlsConnect};
+use skybridge_core::{BoxFuture, ConnInfo, ConnectError, Ctx, Io, Link, TlsConnect};
 use std::{
     fmt,
     future::Future,
@@ -78,8 +78,8 @@ impl<I: Io> TlsConnect<I> for TlsConnector {
         let (config, limit, http2) = (self.config.clone(), self.limit, self.http2);
         let name = Box::<str>::from(server_name);
         ProxyTlsConnecting(Box::pin(async move {
-            let connected = tls_connect(link, |info, _| Ok((Peer::proxy(&name, info, http2)?, None)), &config, limit);
-            connected.await.map_err(|failed| failed.error)
+            let decide = |info: &ConnInfo, _: &TlsConfig| Ok((Peer::proxy(&name, info, http2)?, None));
+            tls_connect(link, decide, &config, limit, connect_error).await.map_err(|failed| failed.error)
         }))
     }
 }

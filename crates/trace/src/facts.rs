@@ -37,6 +37,8 @@ pub struct TlsFacts {
     pub resumed: bool,
     /// Whether the name was encrypted.
     pub ech: skybridge_core::EchStatus,
+    /// The name of the spec by which it was spoken, where that is known.
+    pub spec: Option<Box<str>>,
 }
 
 /// A version of HTTP, as `network.protocol.version` of OpenTelemetry has it.
@@ -75,7 +77,8 @@ impl Facts {
 
 impl TlsFacts {
     fn of(tls: &TlsInfo) -> Self {
-        Self { version: tls.version, cipher: tls.cipher, sni: tls.sni.clone(), resumed: tls.resumed, ech: tls.ech }
+        let TlsInfo { version, cipher, ref sni, resumed, ech, .. } = *tls;
+        Self { version, cipher, sni: sni.clone(), resumed, ech, spec: tls.spec().map(Into::into) }
     }
 }
 

@@ -98,6 +98,11 @@ fn details(object: &mut JsonObject, kind: &RecordedKind) {
             object.text("code", &code.to_string());
             object.raw("stream", stream);
         }
+        RecordedKind::TlsFallback { from, to, failure } => {
+            object.text("from", from);
+            object.text("to", to);
+            object.text("error", &failure.message);
+        }
         RecordedKind::LeftOut { addresses, limit } => {
             object.raw("addresses", addresses);
             object.raw("limit", limit);
@@ -156,6 +161,9 @@ fn facts(object: &mut JsonObject, facts: &Facts) {
         inner.raw("resumed", tls.resumed);
         if tls.ech != skybridge_core::EchStatus::None {
             inner.text("ech", tls.ech.name());
+        }
+        if let Some(spec) = &tls.spec {
+            inner.text("spec", spec);
         }
         object.raw("tls", inner.end());
     }

@@ -18,6 +18,7 @@ const CONNECTION_DURATION: &str = "http.client.connection.duration";
 const ACQUIRE_DURATION: &str = "skybridge.acquire.duration";
 const ACQUISITIONS: &str = "skybridge.acquisitions";
 const PHASE_DURATION: &str = "skybridge.connect.phase.duration";
+const TLS_FALLBACKS: &str = "skybridge.tls.fallbacks";
 const RETRIES: &str = "skybridge.retries";
 const CLOSED: &str = "skybridge.connections.closed";
 
@@ -32,6 +33,7 @@ const CLOSED: &str = "skybridge.connections.closed";
 /// | `skybridge.acquire.duration` | histogram | `outcome` (`ok`, `failed`, `dropped`) |
 /// | `skybridge.acquisitions` | counter | `how` (`new`, `reused`, `coalesced`, `joined`): their ratio is that of reuse |
 /// | `skybridge.connect.phase.duration` | histogram | `phase`, `outcome` |
+/// | `skybridge.tls.fallbacks` | counter | `from`, `to`: the [specs](skybridge_core::TlsInfo::spec) |
 /// | `skybridge.retries` | counter | `error.type` |
 /// | `skybridge.connections.closed` | counter | `reason` ([`CloseReason`](skybridge_core::CloseReason)) |
 ///
@@ -144,6 +146,9 @@ impl Observe for Metrics {
             (EventKind::PhaseEnded(phase, elapsed), ..) => phase_over(*phase, *elapsed, "ok"),
             (EventKind::PhaseFailed(phase, elapsed, _), ..) => phase_over(*phase, *elapsed, "failed"),
             (EventKind::PhaseDropped(phase, elapsed), ..) => phase_over(*phase, *elapsed, "dropped"),
+            (EventKind::TlsFallback { from, to, .. }, ..) => {
+                metrics::counter!(TLS_FALLBACKS, "from" => (*from).to_owned(), "to" => (*to).to_owned()).increment(1);
+            }
             (EventKind::ResponseHead { status, version }, Some(id), _) => {
                 if let Some(call) = self.calls().get_mut(&id) {
                     call.answer = Some((*status, *version));
@@ -187,6 +192,7 @@ fn describe() {
     metrics::describe_histogram!(ACQUIRE_DURATION, Unit::Seconds, "How long requests waited for their connection");
     metrics::describe_counter!(ACQUISITIONS, Unit::Count, "Requests that have got a connection, by how they got it");
     metrics::describe_histogram!(PHASE_DURATION, Unit::Seconds, "The phases of connecting");
+    metrics::describe_counter!(TLS_FALLBACKS, Unit::Count, "TLS handshakes that were followed by one of another spec");
     metrics::describe_counter!(RETRIES, Unit::Count, "Requests that were sent again, by what had failed");
     metrics::describe_counter!(CLOSED, Unit::Count, "Connections that were closed, by the reason");
 }

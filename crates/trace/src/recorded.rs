@@ -65,6 +65,15 @@ pub enum RecordedKind {
         /// The status of its answer.
         status: Option<StatusCode>,
     },
+    /// The handshake of an attempt failed, and another follows by another spec.
+    TlsFallback {
+        /// The spec that failed.
+        from: Box<str>,
+        /// The one that follows.
+        to: Box<str>,
+        /// How it failed.
+        failure: Failure,
+    },
     /// Addresses of a host are known.
     AddressesFound {
         /// The host.
@@ -197,6 +206,9 @@ impl From<&EventKind<'_>> for RecordedKind {
             EventKind::PhaseDropped(phase, elapsed) => Self::Dropped(phase, elapsed),
             EventKind::AtProxy(proxy) => Self::AtProxy(proxy.to_string().into()),
             EventKind::ProxyStep(proxy, ref step) => Self::step(proxy.to_string().into(), step),
+            EventKind::TlsFallback { from, to, error } => {
+                Self::TlsFallback { from: from.into(), to: to.into(), failure: Failure::of(error) }
+            }
             EventKind::AddressesFound { host, endpoints, more, source } => {
                 Self::AddressesFound { host: host.into(), endpoints: endpoints.into(), more, source }
             }

@@ -182,6 +182,10 @@ impl Rows {
             RecordedKind::StreamReset { by_peer, code, stream } => {
                 self.mark("reset", connection(event), at, format!("{} stream {stream}, {code}", sender(*by_peer)));
             }
+            RecordedKind::TlsFallback { from, to, failure } => {
+                let note = format!("from {} to {}: {}", clean(from), clean(to), clean(&failure.cause));
+                self.mark("tls fallback", String::new(), at, note);
+            }
             RecordedKind::LeftOut { addresses, limit } => {
                 self.mark("left out", String::new(), at, format!("{addresses} addresses beyond the limit of {limit}"));
             }

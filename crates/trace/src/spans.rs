@@ -124,6 +124,9 @@ impl Observe for Spans {
                 }
                 connection_created(id, info);
             }
+            EventKind::TlsFallback { from, to, error } => tracing::warn!(
+                target: "skybridge::connection", parent: None, "TLS fallback from {from} to {to}: {error}"
+            ),
             EventKind::GoAway { by_peer, code, last_stream, debug_data } => tracing::debug!(
                 target: "skybridge::connection", parent: None,
                 "connection {}: GOAWAY {}: {code}, last stream {last_stream}{}",

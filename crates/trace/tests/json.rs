@@ -185,6 +185,19 @@ async fn the_number_of_addresses_left_out_is_reported() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_fallback_of_tls_is_reported_with_both_specs_and_the_error() {
+    let (recorder, executor) = (Recorder::new(), Executor::new());
+    let ctx = executor.ctx().with_call(CallId(1)).observer(Some(recorder.clone()));
+    let error = ConnectError::new(Phase::Tls, io::Error::other("refused"));
+    ctx.emit(None, None, EventKind::TlsFallback { from: "restricted", to: "modern", error: &error });
+    let expected = r#"{"t_us":0,"call":1,"event":"tls_fallback","from":"restricted","to":"modern","error":"#;
+    let line = recorder.json_lines();
+    assert!(line.starts_with(expected) && line.contains("refused"), "{line}");
+    let drawn = recorder.timeline(CallId(1)).to_string();
+    assert!(drawn.contains("tls fallback") && drawn.contains("from restricted to modern: refused"), "{drawn}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn why_an_address_is_tried_last_is_reported() {
     let (recorder, executor) = (Recorder::new(), Executor::new());
     let ctx = executor.ctx().with_call(CallId(1)).observer(Some(recorder.clone()));

@@ -126,6 +126,11 @@ pub trait CertificateScope: Send + Sync + 'static {
         true
     }
 
+    /// The name of the spec by which TLS was spoken: see [`TlsInfo::spec`]. Default: not known.
+    fn spec(&self) -> Option<&str> {
+        None
+    }
+
     /// The certificates that the peer has presented, read when this is asked: see [`TlsInfo::certificates`]. Default:
     /// none.
     fn certificates(&self) -> Vec<Certificate> {
@@ -263,6 +268,13 @@ impl TlsInfo {
             pins: [].into(),
             covers,
         }
+    }
+
+    /// The name of the spec by which TLS was spoken, such as `modern`. It is another than the first that was asked for
+    /// where the handshake with that had failed: see [`EventKind::TlsFallback`](crate::EventKind). `None` where it
+    /// isn't known.
+    pub fn spec(&self) -> Option<&str> {
+        self.covers.spec()
     }
 
     /// What the certificates say that the peer has presented: its own first, the others in the order that it has sent

@@ -1,6 +1,6 @@
 use crate::{
-    AddressSource, AttemptId, AttemptReport, CallId, CloseReason, ConnInfo, ConnectionId, Delivery, Endpoint, Error,
-    ErrorCode, Phase, Proxy, ProxyStep, RecentFailure, Reference, Search,
+    AddressSource, AttemptId, AttemptReport, CallId, CloseReason, ConnInfo, ConnectError, ConnectionId, Delivery,
+    Endpoint, Error, ErrorCode, Phase, Proxy, ProxyStep, RecentFailure, Reference, Search,
 };
 use http::{Method, StatusCode, Uri, Version};
 use std::{
@@ -100,6 +100,16 @@ pub enum EventKind<'a> {
     AtProxy(&'a Proxy),
     /// What is said to this proxy on the way to a tunnel, and what it says.
     ProxyStep(&'a Proxy, ProxyStep<'a>),
+    /// The TLS handshake of this attempt failed, and another follows on a connection of its own, by a weaker spec.
+    /// Whoever can write to the connection can force this: where nobody expects it, it may be an attack.
+    TlsFallback {
+        /// The name of the spec that failed, such as `modern`.
+        from: &'a str,
+        /// The name of the one that follows.
+        to: &'a str,
+        /// How it failed.
+        error: &'a ConnectError,
+    },
     /// These addresses are known of a host from now on, in the order in which they came: those of the origin, of what
     /// is connected to in its place, or of a proxy. Those of a look-up come right before its phase ends, and later ones
     /// after that.
@@ -217,6 +227,7 @@ impl EventKind<'_> {
             Self::PhaseDropped(phase, _) => phase.names().3,
             Self::AtProxy(_) => "at_proxy",
             Self::ProxyStep(_, step) => step.name(),
+            Self::TlsFallback { .. } => "tls_fallback",
             Self::AddressesFound { .. } => "addresses_found",
             Self::LeftOut { .. } => "addresses_left_out",
             Self::Postponed(..) => "address_postponed",

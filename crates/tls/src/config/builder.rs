@@ -4,9 +4,10 @@ use super::{
     tls_config::{Inner, LazyConfig},
 };
 use crate::{
-    Pins, Roots, TlsConfig, TlsConfigError, TlsVersion,
+    ConnectionSpec, Pins, Roots, TlsConfig, TlsConfigError, TlsVersion,
     ech::GivenKeys,
     identity::Identity,
+    spec::Resolved,
     verifier::{TrustStore, Verifier},
 };
 use rustls::{
@@ -32,6 +33,8 @@ pub struct TlsConfigBuilder {
     identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
     pins: Pins,
     versions: RangeInclusive<TlsVersion>,
+    /// None where they are the default ones.
+    specs: Vec<ConnectionSpec>,
     given_keys: GivenKeys,
     insecure: bool,
     provider: Option<Arc<CryptoProvider>>,
@@ -61,6 +64,7 @@ impl TlsConfigBuilder {
             identity: None,
             pins: Pins::new(),
             versions: TlsVersion::Tls12..=TlsVersion::Tls13,
+            specs: Vec::new(),
             given_keys: GivenKeys::default(),
             insecure: false,
             provider: None,
@@ -125,9 +129,33 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// The TLS versions to offer (default: 1.2 and 1.3).
+    /// The TLS versions to offer (default: 1.2 and 1.3); of [specs](Self::specs), what is outside of them is left out.
     pub fn versions(mut self, versions: RangeInclusive<TlsVersion>) -> Self {
         self.versions = versions;
+        self
+    }
+
+    /// How TLS is spoken (default: [`ConnectionSpec::MODERN`] alone). With several, the next one is tried where the
+    /// handshake with one has failed in a way that another may change: what both allow is nothing, or the peer has
+    /// broken the rules of TLS. It isn't where the peer could not prove who it is, asks for a certificate, or chose
+    /// none of our protocols, nor after a timeout, or a stream that broke or ended. Each try is on a connection of its
+    /// own, to the same address by the same way, and has its own sessions; a name that has been encrypted is not shown
+    /// by it.
+    ///
+    /// **Whoever can write to the connection can force it**, by an alert, and so choose the weakest of the specs. That
+    /// is why there is no second one by default, and why each fallback is an event
+    /// ([`EventKind::TlsFallback`](skybridge_core::EventKind)) and a fact ([`TlsInfo::spec`]). rustls can't send
+    /// `TLS_FALLBACK_SCSV` (RFC 7507), by which a server would notice. A server that speaks TLS 1.3 and is forced to
+    /// 1.2 says so in its random bytes (RFC 8446, section 4.1.3), which only a client looks at that has offered 1.3.
+    ///
+    /// Proxies are spoken to by the first spec alone.
+    ///
+    /// [`TlsInfo::spec`]: skybridge_core::TlsInfo::spec
+    pub fn specs(mut self, specs: impl IntoIterator<Item = ConnectionSpec>) -> Self {
+        self.specs = specs.into_iter().collect();
+        if self.specs.is_empty() {
+            self.reject(TlsConfigError::NoSpec);
+        }
         self
     }
 
@@ -202,43 +230,62 @@ impl TlsConfigBuilder {
             Some((chain, key)) => Identity::new(chain, key, &provider)?,
             None => Identity::none(),
         };
-        let versions: Vec<_> = TlsVersion::ALL
-            .into_iter()
-            .filter(|version| self.versions.contains(version))
-            .map(TlsVersion::to_rustls)
-            .collect();
+        let specs = self.resolve(&provider)?;
         let verifying = self.insecure.then(|| {
             let builder = self.verifying();
             LazyConfig::new(move || builder.verifying().build())
         });
         let trust = self.trust(&provider)?;
         let knows_paths = trust.knows_paths();
-        let tls13 = self.versions.contains(&TlsVersion::Tls13);
-        if !self.given_keys.is_empty() && !tls13 {
-            return Err(TlsConfigError::Ech(rustls::Error::General("TLS 1.3 is not offered".into())));
-        }
         let verifier = Arc::new(Verifier::new(trust, &provider, self.pins.clone()));
-        let mut client = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&versions)
-            .map_err(TlsConfigError::Versions)?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::<Verifier>::clone(&verifier))
-            .with_client_cert_resolver(Arc::new(identity));
-        if let Some(key_log) = key_log {
-            client.key_log = key_log;
+        let identity = Arc::new(identity);
+        let mut fallback = None;
+        for Resolved { name, provider, versions } in specs.into_iter().rev() {
+            let tls13 = versions.contains(&TlsVersion::Tls13);
+            if !self.given_keys.is_empty() && !tls13 {
+                return Err(TlsConfigError::Ech(rustls::Error::General("TLS 1.3 is not offered".into())));
+            }
+            let rustls_versions: Vec<_> = versions.iter().map(|version| version.to_rustls()).collect();
+            let mut client = ClientConfig::builder_with_provider(provider)
+                .with_protocol_versions(&rustls_versions)
+                .map_err(TlsConfigError::Versions)?
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::<Verifier>::clone(&verifier))
+                .with_client_cert_resolver(Arc::<Identity>::clone(&identity));
+            if let Some(key_log) = &key_log {
+                client.key_log = key_log.clone();
+            }
+            fallback = Some(TlsConfig::new(Inner {
+                client,
+                verifier: Arc::clone(&verifier),
+                pins: self.pins.clone(),
+                knows_paths,
+                sessions: Arc::default(),
+                given_keys: self.given_keys.clone(),
+                tls13,
+                tls12: versions.contains(&TlsVersion::Tls12),
+                spec: name,
+                fallback,
+                verifying: verifying.clone(),
+                standalone: OnceLock::new(),
+            }));
         }
-        Ok(TlsConfig::new(Inner {
-            client,
-            verifier,
-            pins: self.pins,
-            knows_paths,
-            sessions: Arc::default(),
-            given_keys: self.given_keys,
-            tls13,
-            tls12: self.versions.contains(&TlsVersion::Tls12),
-            verifying,
-            standalone: OnceLock::new(),
-        }))
+        fallback.ok_or(TlsConfigError::NoSpec)
+    }
+
+    /// The specs that speak TLS, at least one.
+    fn resolve(&self, provider: &Arc<CryptoProvider>) -> Result<Vec<Resolved>, TlsConfigError> {
+        if self.specs.is_empty() {
+            let versions = TlsVersion::ALL.into_iter().filter(|version| self.versions.contains(version)).collect();
+            let name = ConnectionSpec::MODERN.name().into();
+            return Ok(vec![Resolved { name, provider: Arc::clone(provider), versions }]);
+        }
+        let tls = self.specs.iter().filter(|spec| !spec.is_cleartext());
+        let resolved = tls.map(|spec| {
+            let error = |source| TlsConfigError::Spec { spec: spec.name().into(), source };
+            spec.resolve(&self.versions, provider).map_err(error)
+        });
+        resolved.collect()
     }
 
     /// A builder with the same roots, pins, versions, provider and key log, but without a client certificate, and never
@@ -250,6 +297,7 @@ impl TlsConfigBuilder {
             identity: None,
             pins: self.pins.clone(),
             versions: self.versions.clone(),
+            specs: self.specs.clone(),
             given_keys: GivenKeys::default(),
             insecure: false,
             provider: self.provider.clone(),

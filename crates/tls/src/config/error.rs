@@ -1,4 +1,4 @@
-use crate::{PinError, words};
+use crate::{PinError, SpecError, words};
 use rustls::pki_types::pem;
 use std::{error::Error as StdError, fmt, io, path::PathBuf};
 
@@ -38,6 +38,15 @@ pub enum TlsConfigError {
     Ech(rustls::Error),
     /// The provider has no cipher suite for the TLS versions.
     Versions(rustls::Error),
+    /// There is no spec that speaks TLS.
+    NoSpec,
+    /// A spec can't be used.
+    Spec {
+        /// Its name.
+        spec: Box<str>,
+        /// Why it can't be used.
+        source: SpecError,
+    },
     /// The file that the secrets of connections are to be written to can't be opened.
     KeyLog {
         /// Its path.
@@ -71,6 +80,8 @@ impl fmt::Display for TlsConfigError {
             Self::EchHost(_) => f.write_str("keys of Encrypted Client Hello are given for no host"),
             Self::Ech(_) => f.write_str("the keys of Encrypted Client Hello can't be used"),
             Self::Versions(_) => f.write_str("the cryptography provider doesn't support these TLS versions"),
+            Self::NoSpec => f.write_str("none of the connection specs speaks TLS"),
+            Self::Spec { spec, .. } => write!(f, "the connection spec {spec} can't be used"),
             Self::KeyLog { path, .. } => write!(f, "the key log {} can't be opened", path.display()),
             Self::Platform(_) => f.write_str("the system's certificate verifier isn't available"),
         }
@@ -86,9 +97,10 @@ impl fmt::Debug for TlsConfigError {
 impl StdError for TlsConfigError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::NoProvider | Self::NoRoots => None,
+            Self::NoProvider | Self::NoRoots | Self::NoSpec => None,
             // Their words are this level's: what they print themselves is for programs.
             Self::Root { .. } | Self::Pem { .. } | Self::Key(_) | Self::Identity(_) => None,
+            Self::Spec { source, .. } => Some(source),
             Self::KeyLog { source, .. } => Some(source),
             Self::Pin(error) | Self::EchHost(error) => Some(error),
             Self::Ech(error) | Self::Versions(error) | Self::Platform(error) => Some(error),

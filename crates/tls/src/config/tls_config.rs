@@ -38,6 +38,10 @@ pub(crate) struct Inner {
     pub(crate) tls13: bool,
     /// Whether TLS 1.2 is.
     pub(crate) tls12: bool,
+    /// The name of its spec.
+    pub(crate) spec: Arc<str>,
+    /// The same by the next spec, with sessions of its own.
+    pub(crate) fallback: Option<TlsConfig>,
     /// Of an insecure configuration: the one that verifies proxies.
     pub(crate) verifying: Option<LazyConfig>,
     /// What foreign stacks are given, made when it is first asked for.
@@ -100,14 +104,15 @@ impl TlsConfig {
     }
 
     /// The same roots, pins, versions and provider, without a client certificate, and with sessions of its own. It
-    /// verifies even if this one is insecure.
+    /// verifies even if this one is insecure, and has the first spec alone: only who has opened a connection can open
+    /// another.
     pub(crate) fn for_proxies(&self) -> LazyConfig {
         if let Some(verifying) = &self.0.verifying {
             return verifying.clone();
         }
         let mut client = self.0.client.clone();
         client.client_auth_cert_resolver = Arc::new(Identity::none());
-        let Inner { verifier, pins, knows_paths, tls13, tls12, .. } = &*self.0;
+        let Inner { verifier, pins, knows_paths, tls13, tls12, spec, .. } = &*self.0;
         Self::new(Inner {
             client,
             verifier: Arc::clone(verifier),
@@ -117,6 +122,8 @@ impl TlsConfig {
             given_keys: GivenKeys::default(),
             tls13: *tls13,
             tls12: *tls12,
+            spec: Arc::clone(spec),
+            fallback: None,
             verifying: None,
             standalone: OnceLock::new(),
         })
@@ -143,6 +150,20 @@ impl TlsConfig {
     pub(crate) fn versions(&self) -> Vec<TlsVersion> {
         let offered = [(self.0.tls13, TlsVersion::Tls13), (self.0.tls12, TlsVersion::Tls12)];
         offered.into_iter().filter(|(is_offered, _)| *is_offered).map(|(_, version)| version).collect()
+    }
+
+    /// The name of its spec.
+    pub(crate) fn spec(&self) -> &Arc<str> {
+        &self.0.spec
+    }
+
+    /// The same by the next spec.
+    pub(crate) fn fallback(&self) -> Option<&Self> {
+        self.0.fallback.as_ref()
+    }
+
+    pub(crate) fn has_tls13(&self) -> bool {
+        self.0.tls13
     }
 
     /// Who may vouch for a peer.

@@ -65,7 +65,7 @@ impl Offer {
 
     /// What to do on another connection, after the server has rejected this and given these keys; `None` when nothing
     /// is left (RFC 9849, section 6.1.6). Keys that can't be used are as good as none.
-    pub(super) fn next(self, retry_configs: Option<&[u8]>) -> Option<Box<Self>> {
+    pub(crate) fn next(self, retry_configs: Option<&[u8]>) -> Option<Box<Self>> {
         let Self::Encrypted(Encrypted { may_reveal, .. }) = self else { return None };
         match retry_configs.and_then(|list| Keys::read(list).ok()) {
             Some(keys) => Some(Self::encrypted(keys, may_reveal)),
@@ -88,6 +88,11 @@ impl Offer {
             Self::Encrypted(Encrypted { keys, .. }) => Some(&keys.public_name),
             _ => None,
         }
+    }
+
+    /// Whether the name is encrypted, which is in TLS 1.3 alone.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        matches!(self, Self::Encrypted(_))
     }
 
     /// The fact about a connection whose handshake ended so; `None` where it must not be used.
