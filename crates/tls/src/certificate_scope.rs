@@ -1,4 +1,4 @@
-use crate::{TlsConfig, path::Path};
+use crate::{TlsConfig, path::Path, subject};
 use rustls::pki_types::ServerName;
 use skybridge_core::{Certificate, CertificateScope, Origin};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ impl CertificateScope for VerifiedPeer {
         let host = host(origin);
         let leaf = self.path.leaf().and_then(|leaf| EndEntityCert::try_from(leaf).ok());
         let (Some(leaf), Ok(name)) = (leaf, ServerName::try_from(&*host)) else { return false };
-        leaf.verify_is_valid_for_subject_name(&name).is_ok()
+        subject::verify(&leaf, &name).is_ok()
     }
 
     fn spec(&self) -> Option<&str> {

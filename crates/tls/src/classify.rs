@@ -1,8 +1,18 @@
 //! Turns the errors of rustls, webpki and the stream into this crate's.
 
-use crate::{Pin, TlsError, ech, invalid_certificate::InvalidCertificate, words};
-use rustls::{CertificateError, PeerIncompatible, PeerMisbehaved};
-use std::{error::Error as StdError, io, sync::Arc, time::Duration};
+use crate::{
+    Pin, TlsError, ech,
+    fault::{Chain, Fault},
+    invalid_certificate::InvalidCertificate,
+    words, x509,
+};
+use rustls::{CertificateError, PeerIncompatible, PeerMisbehaved, pki_types::UnixTime};
+use std::{
+    error::Error as StdError,
+    io,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use webpki::EndEntityCert;
 
 /// A handshake that failed although the verifier accepted the peer.
@@ -31,20 +41,38 @@ pub(crate) fn read(error: io::Error) -> io::Error {
     }
 }
 
+/// A chain that webpki rejected.
+pub(crate) fn chain(error: webpki::Error, name: &str, chain: Chain<'_>) -> TlsError {
+    match Fault::find(&error, chain) {
+        Some(fault) => TlsError::Certificate { name: name.into(), source: InvalidCertificate::Found(fault).into() },
+        None => certificate(error, name).of_chain(chain.leaf, chain.others),
+    }
+}
+
 /// A certificate that webpki rejected.
 pub(crate) fn certificate(error: webpki::Error, name: &str) -> TlsError {
     let name = name.into();
     match error {
         webpki::Error::UnknownIssuer => TlsError::UnknownIssuer { name, issuer: None, alone: false },
-        webpki::Error::CertExpired { time, not_after } => {
-            TlsError::Expired { name, ago: Duration::from_secs(time.as_secs().saturating_sub(not_after.as_secs())) }
-        }
-        webpki::Error::CertNotValidYet { time, not_before } => {
-            let ahead = Duration::from_secs(not_before.as_secs().saturating_sub(time.as_secs()));
-            TlsError::NotYetValid { name, ahead }
-        }
+        webpki::Error::CertExpired { time, not_after } => TlsError::Expired {
+            name,
+            ago: Duration::from_secs(time.as_secs().saturating_sub(not_after.as_secs())),
+            not_after: system(not_after),
+            issuer: None,
+        },
+        webpki::Error::CertNotValidYet { time, not_before } => TlsError::NotYetValid {
+            name,
+            ahead: Duration::from_secs(not_before.as_secs().saturating_sub(time.as_secs())),
+            not_before: system(not_before),
+            issuer: None,
+        },
         error => TlsError::Certificate { name, source: InvalidCertificate::Webpki(error).into() },
     }
+}
+
+/// No certificate has a time that the system's clock can't tell.
+fn system(time: UnixTime) -> SystemTime {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs())).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// A certificate that is trusted itself, and can't be a server's.
@@ -58,12 +86,25 @@ pub(crate) fn invalid(reason: InvalidCertificate, name: &str) -> TlsError {
 /// A certificate that webpki rejected for this name.
 pub(crate) fn name(error: webpki::Error, leaf: &EndEntityCert<'_>, name: &str) -> TlsError {
     match error {
-        webpki::Error::CertNotValidForName(context) => TlsError::NotValidForName {
+        webpki::Error::CertNotValidForName(_) => TlsError::NotValidForName {
             name: name.into(),
-            presented: context.presented.iter().map(|name| strip_kind(name).into()).collect(),
+            presented: x509::hosts(&leaf.der()),
             leaf: Pin::of_key(&[leaf.subject_public_key_info().as_ref()]),
         },
         error => certificate(error, name),
+    }
+}
+
+/// A signature of the handshake that is wrong, as rustls says; and why it can't be right, if its key tells.
+pub(crate) fn signature(error: rustls::Error, leaf: &[u8]) -> rustls::Error {
+    match error {
+        rustls::Error::InvalidCertificate(_) => match Fault::of_key(leaf) {
+            Some(fault) => {
+                CertificateError::Other(rustls::OtherError(Arc::new(InvalidCertificate::Found(fault)))).into()
+            }
+            None => error,
+        },
+        error => error,
     }
 }
 
@@ -80,22 +121,18 @@ pub(crate) fn platform(error: rustls::Error, leaf: &rustls::pki_types::Certifica
             certificate(webpki::Error::CertNotValidYet { time, not_before }, name)
         }
         CertificateError::NotValidForNameContext { .. } | CertificateError::NotValidForName => {
-            not_valid_for(name, leaf, &reason)
+            not_valid_for(name, leaf)
         }
         reason => TlsError::Certificate { name: name.into(), source: InvalidCertificate::Rustls(reason).into() },
     }
 }
 
 #[cfg(feature = "platform-verifier")]
-fn not_valid_for(name: &str, leaf: &rustls::pki_types::CertificateDer<'_>, reason: &CertificateError) -> TlsError {
-    let presented = match reason {
-        CertificateError::NotValidForNameContext { presented, .. } => &**presented,
-        _ => &[],
-    };
+fn not_valid_for(name: &str, leaf: &rustls::pki_types::CertificateDer<'_>) -> TlsError {
     let key = EndEntityCert::try_from(leaf).map(|leaf| leaf.subject_public_key_info());
     TlsError::NotValidForName {
         name: name.into(),
-        presented: presented.iter().map(|name| strip_kind(name).into()).collect(),
+        presented: x509::hosts(leaf),
         leaf: Pin::of_key(&[key.as_ref().map_or(&[], |key| key.as_ref())]),
     }
 }
@@ -137,10 +174,4 @@ pub(crate) fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a TlsErr
         };
     }
     None
-}
-
-/// Strips webpki's `DnsName("a.test")` and `IpAddress(192.0.2.1)` to the name.
-fn strip_kind(name: &str) -> &str {
-    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
-    inner.trim_matches('"')
 }

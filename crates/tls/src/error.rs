@@ -1,7 +1,12 @@
 use crate::{Pin, PinMismatch, words, x509};
-use rustls::pki_types::CertificateDer;
+use der::DateTime;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use skybridge_core::{Advice, BoxError};
-use std::{error::Error as StdError, fmt, io, time::Duration};
+use std::{
+    error::Error as StdError,
+    fmt, io,
+    time::{Duration, SystemTime},
+};
 
 /// Why a TLS handshake failed. No request was sent.
 #[non_exhaustive]
@@ -31,18 +36,28 @@ pub enum TlsError {
         leaf: Pin,
     },
     /// A certificate on the path has expired, or the clock is wrong.
+    #[non_exhaustive]
     Expired {
         /// The name that was to be verified.
         name: Box<str>,
         /// For how long it has been expired.
         ago: Duration,
+        /// Until when it was valid.
+        not_after: SystemTime,
+        /// What the issuer calls itself whose certificate it is; `None`: it is the peer's own.
+        issuer: Option<Box<str>>,
     },
     /// A certificate on the path is not valid yet, or the clock is wrong.
+    #[non_exhaustive]
     NotYetValid {
         /// The name that was to be verified.
         name: Box<str>,
         /// How long until it becomes valid.
         ahead: Duration,
+        /// From when on it is valid.
+        not_before: SystemTime,
+        /// What the issuer calls itself whose certificate it is; `None`: it is the peer's own.
+        issuer: Option<Box<str>>,
     },
     /// The certificate is invalid otherwise: malformed, badly signed, for another purpose.
     Certificate {
@@ -133,6 +148,14 @@ impl TlsError {
                 let issuer = x509::issuer(leaf).filter(|issuer| !issuer.is_empty()).map(Into::into);
                 Self::UnknownIssuer { name, issuer, alone: others.is_empty() }
             }
+            Self::Expired { name, ago, not_after, .. } => {
+                let issuer = issuer_with(leaf, others, |validity| unix(validity.not_after) == Some(not_after));
+                Self::Expired { name, ago, not_after, issuer }
+            }
+            Self::NotYetValid { name, ahead, not_before, .. } => {
+                let issuer = issuer_with(leaf, others, |validity| unix(validity.not_before) == Some(not_before));
+                Self::NotYetValid { name, ahead, not_before, issuer }
+            }
             error => error,
         }
     }
@@ -164,8 +187,17 @@ impl TlsError {
             Self::NotValidForName { name, presented, .. } => {
                 format!("certificate is for {}, not for {name}", Names(presented))
             }
-            Self::Expired { ago, .. } => format!("certificate expired {} ago", Age(*ago)),
-            Self::NotYetValid { ahead, .. } => format!("certificate is not valid for another {}", Age(*ahead)),
+            Self::Expired { ago, not_after, issuer, .. } => {
+                format!("certificate{} expired {} ago, on {}", Of(issuer), Age(*ago), Day(*not_after))
+            }
+            Self::NotYetValid { ahead, not_before, issuer, .. } => {
+                format!(
+                    "certificate{} is not valid for another {}, until {}",
+                    Of(issuer),
+                    Age(*ahead),
+                    Day(*not_before)
+                )
+            }
             Self::Certificate { source, .. } => format!("certificate is invalid: {source}"),
             Self::PinMismatch(_) => "none of the keys that vouch for the peer is pinned".to_owned(),
             Self::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -189,6 +221,7 @@ impl TlsError {
             Self::NotValidForName { .. } => Advice::WrongName,
             Self::Expired { .. } => Advice::Expired,
             Self::NotYetValid { .. } => Advice::NotYetValid,
+            Self::Certificate { .. } => Advice::UnfitCertificate,
             Self::PinMismatch(_) => Advice::Pins,
             Self::Handshake(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
                 Advice::NotTls
@@ -219,15 +252,22 @@ impl TlsError {
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownIssuer { name, .. } => write!(f, "the issuer of the certificate of {name} is not trusted"),
+            Self::UnknownIssuer { name, issuer, .. } => {
+                let issuer = issuer.as_ref().map(|issuer| format!(" `{issuer}`")).unwrap_or_default();
+                write!(f, "the issuer{issuer} of the certificate of {name} is not trusted")
+            }
             Self::SelfSigned { name } => write!(f, "the certificate of {name} is self-signed, and not trusted"),
             Self::NotValidForName { name, presented, leaf } => {
                 write!(f, "the certificate is not valid for {name}, but for ")?;
                 write!(f, "{} ({leaf})", Names(presented))
             }
-            Self::Expired { name, ago } => write!(f, "the certificate of {name} expired {} ago", Age(*ago)),
-            Self::NotYetValid { name, ahead } => {
-                write!(f, "the certificate of {name} is not valid for another {}", Age(*ahead))
+            Self::Expired { name, ago, not_after, issuer } => {
+                let (whose, ago, day) = (Whose(name, issuer), Age(*ago), Day(*not_after));
+                write!(f, "the certificate of {whose} expired {ago} ago, on {day}")
+            }
+            Self::NotYetValid { name, ahead, not_before, issuer } => {
+                let (whose, ahead, day) = (Whose(name, issuer), Age(*ahead), Day(*not_before));
+                write!(f, "the certificate of {whose} is not valid for another {ahead}, until {day}")
             }
             Self::Certificate { name, .. } => write!(f, "the certificate of {name} is invalid"),
             Self::PinMismatch(_) => f.write_str("the peer's keys don't match its pins"),
@@ -276,6 +316,17 @@ impl StdError for TlsError {
     }
 }
 
+/// The issuer whose certificate has such dates, unless the peer's own has them.
+fn issuer_with(leaf: &[u8], others: &[CertificateDer<'_>], has: impl Fn(x509::Validity) -> bool) -> Option<Box<str>> {
+    let has = |certificate: &[u8]| x509::validity(certificate).is_some_and(&has);
+    let issuer = others.iter().find(|_| !has(leaf)).and_then(|_| others.iter().find(|other| has(other)))?;
+    Some(x509::subject(issuer).unwrap_or_default().into())
+}
+
+fn unix(time: UnixTime) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()))
+}
+
 /// How many names of a certificate are printed.
 const MOST_NAMES: usize = 4;
 
@@ -291,6 +342,40 @@ impl fmt::Display for Names<'_> {
             0 => f.write_str("no name"),
             all if all > MOST_NAMES => write!(f, " and {} more", all - MOST_NAMES),
             _ => Ok(()),
+        }
+    }
+}
+
+/// The peer, or an issuer of it.
+struct Whose<'a>(&'a str, &'a Option<Box<str>>);
+
+impl fmt::Display for Whose<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            None => f.write_str(self.0),
+            Some(issuer) => write!(f, "the issuer `{issuer}` of {}", self.0),
+        }
+    }
+}
+
+/// The same where the peer is named already.
+struct Of<'a>(&'a Option<Box<str>>);
+
+impl fmt::Display for Of<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |issuer| write!(f, " of the issuer `{issuer}`"))
+    }
+}
+
+/// A day in UTC.
+struct Day(SystemTime);
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self.0.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        match DateTime::from_unix_duration(since) {
+            Ok(time) => write!(f, "{:04}-{:02}-{:02}", time.year(), time.month(), time.day()),
+            Err(_) => f.write_str("a day that no calendar has"),
         }
     }
 }

@@ -1,5 +1,6 @@
 use crate::{
-    Pins, TlsError, TrustOutline, anchors::Anchors, classify, handshake_capture, path, path::Path, peer, trusted_leaf,
+    Pins, TlsError, TrustOutline, anchors::Anchors, classify, fault::Chain, handshake_capture, path, path::Path, peer,
+    subject, trusted_leaf,
 };
 use rustls::{
     DigitallySignedStruct, SignatureScheme,
@@ -118,14 +119,14 @@ impl Verifier {
             {
                 return Err(TlsError::SelfSigned { name: name.into() });
             }
-            (Err(error), None) => return Err(classify::certificate(error, name).of_chain(leaf, others)),
+            (Err(error), None) => return Err(classify::chain(error, name, Chain { leaf, others, anchors })),
         };
         Self::check_name(&certificate, server, name)?;
         path
     }
 
     fn check_name(leaf: &EndEntityCert<'_>, server: &ServerName<'_>, name: &str) -> Result<(), TlsError> {
-        leaf.verify_is_valid_for_subject_name(server).map_err(|error| classify::name(error, leaf, name))
+        subject::verify(leaf, server).map_err(|error| classify::name(error, leaf, name))
     }
 
     fn is_self_signed(&self, leaf: &CertificateDer<'_>) -> bool {
@@ -171,6 +172,7 @@ impl ServerCertVerifier for Verifier {
             return Ok(HandshakeSignatureValid::assertion());
         }
         verify_tls12_signature(message, certificate, signature, &self.algorithms)
+            .map_err(|error| classify::signature(error, certificate))
     }
 
     fn verify_tls13_signature(
@@ -183,6 +185,7 @@ impl ServerCertVerifier for Verifier {
             return Ok(HandshakeSignatureValid::assertion());
         }
         verify_tls13_signature(message, certificate, signature, &self.algorithms)
+            .map_err(|error| classify::signature(error, certificate))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -97,14 +97,55 @@ pub(crate) fn of_certificate(error: &CertificateError) -> Cow<'static, str> {
 
 /// Why a certificate can't be used, or a path not be found.
 pub(crate) fn of_webpki(error: &webpki::Error) -> Cow<'static, str> {
+    use webpki::Error as E;
     match error {
-        webpki::Error::BadDer | webpki::Error::BadDerTime | webpki::Error::TrailingData(_) => {
-            "the certificate is malformed".into()
+        E::BadDer | E::BadDerTime | E::TrailingData(_) | E::MalformedExtensions | E::ExtensionValueInvalid => {
+            "the certificate is malformed"
         }
-        webpki::Error::UnsupportedCertVersion => "its X.509 version is not 3".into(),
-        webpki::Error::UnsupportedCriticalExtension => "it has an unknown critical extension".into(),
-        other => split(other).into(),
+        E::InvalidSerialNumber => "its serial number is malformed",
+        E::MalformedDnsIdentifier => "one of its names, or an issuer's, is malformed",
+        E::MalformedNameConstraint | E::InvalidNetworkMaskConstraint => "a name constraint of an issuer is malformed",
+        E::EmptyEkuExtension => "its extended key usage, or an issuer's, is empty",
+        E::SignatureAlgorithmMismatch => "it says in two ways how it is signed",
+        E::UnsupportedCertVersion => "its X.509 version is not 3",
+        E::UnsupportedCriticalExtension => "it has an unknown critical extension",
+        E::CaUsedAsEndEntity => "a CA certificate is used as the server's",
+        E::EndEntityUsedAsCa => "the issuer is not a CA",
+        E::InvalidCertValidity => "its validity ends before it begins",
+        E::InvalidSignatureForPublicKey => "its signature doesn't match the issuer's key",
+        E::MaximumPathDepthExceeded => "the chain to a trusted root is too long",
+        E::MaximumPathBuildCallsExceeded | E::MaximumSignatureChecksExceeded => {
+            "the peer's certificates leave too many paths to try"
+        }
+        E::MaximumNameConstraintComparisonsExceeded => "it has too many names for its issuers' name constraints",
+        E::NameConstraintViolation => "a name constraint of the issuer excludes this name",
+        E::PathLenConstraintViolated => "the chain exceeds the path length that one of its issuers allows",
+        E::RequiredEkuNotFoundContext(_) => {
+            "its extended key usage, or an issuer's, doesn't allow server authentication"
+        }
+        E::UnsupportedSignatureAlgorithmContext(_) => {
+            "its signature, or an issuer's, is of a kind that is not supported"
+        }
+        E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => "its signature doesn't go with the issuer's key",
+        E::CertRevoked => "it was revoked",
+        E::UnknownRevocationStatus => "no list says whether it was revoked",
+        E::CrlExpired { .. } => "the list of revoked certificates has expired",
+        E::InvalidCrlSignatureForPublicKey => "the issuer hasn't signed the list of revoked certificates",
+        E::IssuerNotCrlSigner => "the issuer may sign no list of revoked certificates",
+        E::InvalidCrlNumber => "the number of the list of revoked certificates is malformed",
+        E::UnsupportedCrlVersion => "the list of revoked certificates is of an unknown version",
+        E::UnsupportedDeltaCrl => "the list of revoked certificates is one of changes to another",
+        E::UnsupportedIndirectCrl => "the list of revoked certificates is for those of other issuers",
+        E::UnsupportedCrlIssuingDistributionPoint | E::UnsupportedRevocationReasonsPartitioning => {
+            "the list of revoked certificates is for a part that is told in an unsupported way"
+        }
+        E::UnsupportedRevocationReason => "the list of revoked certificates has an unknown reason",
+        E::UnsupportedCrlSignatureAlgorithmContext(_) | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
+            "the list of revoked certificates is signed in a way that is not supported"
+        }
+        other => return split(other).into(),
     }
+    .into()
 }
 
 /// Why a PEM can't be read (RFC 7468).
@@ -145,7 +186,8 @@ fn snake(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustls::PeerMisbehaved;
+    use rustls::{PeerMisbehaved, pki_types::UnixTime};
+    use std::time::Duration;
 
     #[test]
     fn alerts_have_the_names_of_the_rfc() {
@@ -182,6 +224,64 @@ mod tests {
             let said = of_handshake(&error);
             let is_of_program = |word: &str| word.chars().skip(1).any(|c| c.is_ascii_uppercase()) && word.len() > 5;
             assert!(!said.contains(['[', '{']) && !said.split([' ', '(', ')']).any(is_of_program), "{said}");
+        }
+    }
+    #[test]
+    fn what_webpki_finds_is_said_in_a_sentence() {
+        use webpki::Error as E;
+        let algorithm = || webpki::UnsupportedSignatureAlgorithmContext {
+            signature_algorithm_id: vec![6, 1, 42],
+            supported_algorithms: Vec::new(),
+        };
+        let key = || webpki::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            signature_algorithm_id: vec![6, 1, 42],
+            public_key_algorithm_id: vec![6, 1, 42],
+        };
+        let (time, next_update) =
+            (UnixTime::since_unix_epoch(Duration::MAX), UnixTime::since_unix_epoch(Duration::ZERO));
+        for error in [
+            E::BadDer,
+            E::BadDerTime,
+            E::CaUsedAsEndEntity,
+            E::CertRevoked,
+            E::CrlExpired { time, next_update },
+            E::EmptyEkuExtension,
+            E::EndEntityUsedAsCa,
+            E::ExtensionValueInvalid,
+            E::InvalidCertValidity,
+            E::InvalidCrlNumber,
+            E::InvalidNetworkMaskConstraint,
+            E::InvalidSerialNumber,
+            E::InvalidCrlSignatureForPublicKey,
+            E::InvalidSignatureForPublicKey,
+            E::IssuerNotCrlSigner,
+            E::MalformedDnsIdentifier,
+            E::MalformedExtensions,
+            E::MalformedNameConstraint,
+            E::MaximumNameConstraintComparisonsExceeded,
+            E::MaximumPathBuildCallsExceeded,
+            E::MaximumPathDepthExceeded,
+            E::MaximumSignatureChecksExceeded,
+            E::NameConstraintViolation,
+            E::PathLenConstraintViolated,
+            E::SignatureAlgorithmMismatch,
+            E::UnknownRevocationStatus,
+            E::UnsupportedCertVersion,
+            E::UnsupportedCriticalExtension,
+            E::UnsupportedCrlIssuingDistributionPoint,
+            E::UnsupportedCrlVersion,
+            E::UnsupportedDeltaCrl,
+            E::UnsupportedIndirectCrl,
+            E::UnsupportedRevocationReason,
+            E::UnsupportedRevocationReasonsPartitioning,
+            E::UnsupportedCrlSignatureAlgorithmContext(algorithm()),
+            E::UnsupportedSignatureAlgorithmContext(algorithm()),
+            E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(key()),
+            E::UnsupportedSignatureAlgorithmForPublicKeyContext(key()),
+        ] {
+            let said = of_webpki(&error);
+            assert_ne!(said, split(&error));
+            assert!(said.contains(' ') && !said.contains(['(', '[', '{', '_']), "{said}");
         }
     }
 }

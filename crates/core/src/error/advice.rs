@@ -56,6 +56,8 @@ pub enum Advice {
     Expired,
     /// The peer's certificate is not valid yet.
     NotYetValid,
+    /// The peer's certificate can't be used: it is malformed, for another purpose, or signed by means that are too weak.
+    UnfitCertificate,
     /// The peer's keys are not the pinned ones.
     Pins,
     /// A proxy could not prove who it is.
@@ -116,7 +118,7 @@ const fn row(key: &'static str, means: &'static str, in_code: &'static str, on_c
 
 impl Advice {
     /// All of them, in the order of a request's trip.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::Url,
         Self::Request,
         Self::NoSuchName,
@@ -139,6 +141,7 @@ impl Advice {
         Self::WrongName,
         Self::Expired,
         Self::NotYetValid,
+        Self::UnfitCertificate,
         Self::Pins,
         Self::ProxyCertificate,
         Self::NotTls,
@@ -296,6 +299,12 @@ impl Advice {
                 "A certificate is not valid yet, or the clock of this machine is wrong.",
                 "check the clock",
                 "check the clock",
+            ),
+            Self::UnfitCertificate => row(
+                "unfit_certificate",
+                "The server's certificate, or its issuer's, is malformed, for another purpose, or signed too weakly.",
+                "mend the server: it needs another certificate",
+                "mend the server: it needs another certificate",
             ),
             Self::Pins => row(
                 "pins",

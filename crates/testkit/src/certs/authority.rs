@@ -1,4 +1,4 @@
-use super::{Cert, cert::Leaf, new_key, pin};
+use super::{Cert, CertBuilder, cert::Leaf, new_key, pin};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     date_time_ymd,
@@ -42,6 +42,26 @@ impl Ca {
         let mut chain = vec![made.der().clone()];
         chain.extend_from_slice(&self.chain);
         Self { params, certificate: made.der().clone(), pem: made.pem(), chain, key }
+    }
+
+    /// The root that is described so.
+    pub(super) fn of(builder: CertBuilder) -> Self {
+        let CertBuilder { params, key } = builder;
+        let made = params.self_signed(&key).unwrap_or_else(|error| panic!("no root: {error}"));
+        Self { params, certificate: made.der().clone(), pem: made.pem(), chain: Vec::new(), key }
+    }
+
+    /// The intermediate that is described so.
+    pub(super) fn below(ca: &Self, builder: CertBuilder) -> Self {
+        let CertBuilder { params, key } = builder;
+        let made = params.signed_by(&key, &ca.issuer()).unwrap_or_else(|error| panic!("no intermediate: {error}"));
+        let chain = [made.der().clone()].into_iter().chain(ca.chain()).collect();
+        Self { params, certificate: made.der().clone(), pem: made.pem(), chain, key }
+    }
+
+    /// What a peer must present of this CA.
+    pub(super) fn chain(&self) -> Vec<CertificateDer<'static>> {
+        self.chain.clone()
     }
 
     /// A certificate by this CA for another CA's key and name: a second path to trust.
@@ -104,7 +124,7 @@ impl Ca {
         leaf.signed_by(&self.issuer(), &self.chain)
     }
 
-    fn issuer(&self) -> Issuer<'_, &KeyPair> {
+    pub(super) fn issuer(&self) -> Issuer<'_, &KeyPair> {
         Issuer::from_params(&self.params, &self.key)
     }
 }

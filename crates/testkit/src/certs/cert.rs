@@ -8,6 +8,7 @@ use rustls::{
         pem::{Error, PemObject},
     },
     server::WebPkiClientVerifier,
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 use std::{fmt, sync::Arc};
 
@@ -29,6 +30,15 @@ pub(super) struct Leaf {
 // === impl Cert ===
 
 impl Cert {
+    /// This chain, the leaf first, and this key, as PEM. They need not belong together.
+    ///
+    /// # Panics
+    /// When the key is none that rcgen knows.
+    pub fn new(chain: Vec<CertificateDer<'static>>, key_pem: String) -> Self {
+        let key = KeyPair::from_pem(&key_pem).unwrap_or_else(|error| panic!("no key: {error}"));
+        Self { chain_pem: chain.iter().map(pem).collect(), chain, key_pem, pin: pin(&key) }
+    }
+
     /// The chain, the leaf first, without the root.
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
         self.chain.clone()
@@ -114,8 +124,10 @@ impl Cert {
             }
             None => builder.with_no_client_auth(),
         };
-        let config = builder.with_single_cert(self.chain(), self.key());
-        let mut config = config.unwrap_or_else(|error| panic!("certificate: {error}"));
+        // Unlike `with_single_cert` it doesn't mind that a certificate is malformed, or of another key.
+        let key = aws_lc_rs::sign::any_supported_type(&self.key()).unwrap_or_else(|error| panic!("key: {error}"));
+        let resolver = SingleCertAndKey::from(CertifiedKey::new(self.chain(), key));
+        let mut config = builder.with_cert_resolver(Arc::new(resolver));
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         config
     }

@@ -14,10 +14,16 @@
 //! ```
 
 mod authority;
+mod builder;
 mod cert;
 mod self_signed;
 
-pub use self::{authority::Ca, cert::Cert, self_signed::SelfSigned};
+pub use self::{
+    authority::Ca,
+    builder::{CertBuilder, KeyKind, Purpose, RawName},
+    cert::Cert,
+    self_signed::SelfSigned,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rcgen::{KeyPair, PublicKeyData};

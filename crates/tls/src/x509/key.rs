@@ -10,8 +10,12 @@ use der::{
 };
 use skybridge_core::CertificateKey;
 use std::borrow::Cow;
+
+/// The database has it not (RFC 3279, section 2.2.3).
+const ECDSA_WITH_SHA_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.1");
+
 /// Of which kind a public key (SubjectPublicKeyInfo) is, and of which size.
-pub(super) fn key(info: &[u8]) -> Option<CertificateKey> {
+pub(crate) fn key(info: &[u8]) -> Option<CertificateKey> {
     let mut info = inside(&mut SliceReader::new(info).ok()?, Tag::Sequence).ok()?;
     let (algorithm, parameters) = algorithm(&mut info)?;
     let key: BitStringRef<'_> = info.decode().ok()?;
@@ -33,7 +37,11 @@ pub(super) fn algorithm<'a>(reader: &mut SliceReader<'a>) -> Option<(ObjectIdent
 
 /// What an algorithm is called, or its digits.
 pub(super) fn named(algorithm: &ObjectIdentifier) -> Cow<'static, str> {
-    DB.by_oid(algorithm).map_or_else(|| algorithm.to_string().into(), Cow::Borrowed)
+    match (DB.by_oid(algorithm), *algorithm == ECDSA_WITH_SHA_1) {
+        (Some(name), _) => name.into(),
+        (None, true) => "ecdsa-with-SHA1".into(),
+        (None, false) => algorithm.to_string().into(),
+    }
 }
 
 /// How many bits the modulus of an RSA key has (RFC 8017, appendix A.1.1).

@@ -8,10 +8,14 @@ mod describe;
 mod fields;
 mod key;
 mod name;
+mod parts;
 
 pub(crate) use self::{
     checked::{Validity, issuer, sequence_header, signed, usage, validity},
     describe::certificate,
+    key::key,
+    name::shortest,
+    parts::{for_each_dns_name, hosts, issuer_name, purposes, signed_by, subject, subject_name},
 };
 
 #[cfg(test)]

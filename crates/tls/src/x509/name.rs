@@ -33,7 +33,7 @@ pub(super) fn distinguished(name: &[u8]) -> Option<Box<str>> {
 }
 
 /// Its common name, or else its organization; at most 64 characters.
-pub(super) fn shortest(name: &[u8]) -> Option<String> {
+pub(crate) fn shortest(name: &[u8]) -> Option<String> {
     let attributes = attributes(name).ok()?;
     let of = |kind| attributes.iter().find(|attribute| attribute.kind == kind);
     let text = |attribute: &Attribute<'_>| {

@@ -1,0 +1,88 @@
+//! Single parts of a certificate, for whoever looks for a fault in it.
+
+use super::{
+    fields::{Fields, inside},
+    key::{algorithm, named},
+    name,
+};
+use const_oid::db::rfc5280::{ID_CE_EXT_KEY_USAGE, ID_CE_SUBJECT_ALT_NAME, ID_KP_SERVER_AUTH};
+use der::{AnyRef, Decode, Reader, SliceReader, Tag, TagNumber, Tagged, asn1::ObjectIdentifier};
+use skybridge_core::SubjectName;
+
+/// The most purposes that are told.
+const PURPOSES: usize = 8;
+/// A `dNSName` of a `subjectAltName` (RFC 5280, section 4.2.1.6).
+const DNS_NAME: Tag = Tag::ContextSpecific { constructed: false, number: TagNumber(2) };
+
+/// What a key may be used for (RFC 5280, section 4.2.1.12).
+pub(crate) struct Purposes {
+    pub(crate) names: Box<str>,
+    pub(crate) is_for_servers: bool,
+}
+
+/// Whose it is, as DER.
+pub(crate) fn subject_name(certificate: &[u8]) -> Option<&[u8]> {
+    Some(Fields::of(certificate).ok()?.subject)
+}
+
+/// Who has issued it, as DER.
+pub(crate) fn issuer_name(certificate: &[u8]) -> Option<&[u8]> {
+    Some(Fields::of(certificate).ok()?.issuer)
+}
+
+/// What its subject calls itself: see [`issuer`](super::issuer).
+pub(crate) fn subject(certificate: &[u8]) -> Option<String> {
+    name::shortest(Fields::of(certificate).ok()?.subject)
+}
+
+/// How it is signed: what is in its AlgorithmIdentifier, and what that is called.
+pub(crate) fn signed_by(certificate: &[u8]) -> Option<(&[u8], Box<str>)> {
+    let whole = Fields::of(certificate).ok()?.algorithm;
+    let (kind, _) = algorithm(&mut SliceReader::new(whole).ok()?)?;
+    Some((AnyRef::from_der(whole).ok()?.value(), named(&kind).into()))
+}
+
+/// What its extended key usage says; `None` where there is none.
+pub(crate) fn purposes(certificate: &[u8]) -> Option<Purposes> {
+    let value = extension(certificate, ID_CE_EXT_KEY_USAGE)?;
+    let mut list = inside(&mut SliceReader::new(value).ok()?, Tag::Sequence).ok()?;
+    let (mut names, mut is_for_servers) = (Vec::new(), false);
+    while !list.is_finished() {
+        let purpose: ObjectIdentifier = list.decode().ok()?;
+        is_for_servers |= purpose == ID_KP_SERVER_AUTH;
+        if names.len() < PURPOSES {
+            names.push(named(&purpose).trim_start_matches("id-kp-").to_owned());
+        }
+    }
+    Some(Purposes { names: names.join(", ").into(), is_for_servers })
+}
+
+/// Each DNS name that it is valid for, as it is written there. What follows one that can't be read isn't read.
+pub(crate) fn for_each_dns_name(certificate: &[u8], mut each: impl FnMut(&[u8])) {
+    let Some(value) = extension(certificate, ID_CE_SUBJECT_ALT_NAME) else { return };
+    let Ok(mut names) = SliceReader::new(value).and_then(|mut reader| inside(&mut reader, Tag::Sequence)) else {
+        return;
+    };
+    while let Ok(name) = AnyRef::decode(&mut names) {
+        if name.tag() == DNS_NAME {
+            each(name.value());
+        }
+    }
+}
+
+/// The DNS names and the addresses that it is valid for, fit to be printed.
+pub(crate) fn hosts(certificate: &[u8]) -> Box<[Box<str>]> {
+    let names = extension(certificate, ID_CE_SUBJECT_ALT_NAME).and_then(|value| name::subject_names(value, usize::MAX));
+    let names = names.map(|(names, _)| names).unwrap_or_default();
+    let host = |name: SubjectName| match name {
+        SubjectName::Dns(name) => Some(name),
+        SubjectName::Ip(address) => Some(address.to_string().into()),
+        _ => None,
+    };
+    names.into_iter().filter_map(host).collect()
+}
+
+fn extension(certificate: &[u8], id: ObjectIdentifier) -> Option<&[u8]> {
+    let fields = Fields::of(certificate).ok()?;
+    fields.extensions().map_while(Result::ok).find(|extension| extension.id == id).map(|extension| extension.value)
+}
