@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [CurlFlag; 167] = [
+const FLAGS: [CurlFlag; 165] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -52,7 +52,6 @@ const FLAGS: [CurlFlag; 167] = [
     flag("cookie-jar", Some('c'), Value::Plain, Some("-D FILE, and its set-cookie by -b NAME=VALUE")),
     flag("create-file-mode", None, Value::Plain, None),
     flag("crlf", None, Value::None, None),
-    flag("crlfile", None, Value::Plain, None),
     flag("curves", None, Value::Plain, None),
     flag("delegation", None, Value::Plain, None),
     flag("digest", None, Value::None, None),
@@ -135,7 +134,6 @@ const FLAGS: [CurlFlag; 167] = [
     flag("proxy-capath", None, Value::Plain, Some("--proxy-cacert FILE")),
     flag("proxy-cert-type", None, Value::Plain, None),
     flag("proxy-ciphers", None, Value::Plain, None),
-    flag("proxy-crlfile", None, Value::Plain, None),
     flag("proxy-key-type", None, Value::Plain, None),
     flag("proxy-negotiate", None, Value::None, Some("-U USER:PASSWORD")),
     flag("proxy-ntlm", None, Value::None, Some("-U USER:PASSWORD")),

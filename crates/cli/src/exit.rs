@@ -41,6 +41,8 @@ impl Exit {
     pub(crate) const ENCODING: Self       = Self(61);
     pub(crate) const REWIND: Self         = Self(65);
     pub(crate) const ROOTS: Self          = Self(77);
+    /// A list of revoked certificates can't be used.
+    pub(crate) const CRL: Self            = Self(82);
     pub(crate) const PIN: Self            = Self(90);
     pub(crate) const STREAM: Self         = Self(92);
     pub(crate) const PROXY: Self          = Self(97);

@@ -18,11 +18,14 @@ use std::{
 /// What `TlsConfigError::Pem` calls the contents of `-E` and `--key`.
 const CERT: &str = "client certificate";
 const KEY: &str = "client's private key";
+/// And those of `--crlfile`.
+const CRL: &str = "list of revoked certificates";
 
 /// The settings of one of the two.
 struct TlsSettings<'a> {
     cacert: Option<&'a Path>,
     capath: Option<&'a Path>,
+    crlfile: Option<&'a Path>,
     insecure: bool,
     cert: Option<(&'a Path, &'a Path)>,
     /// Pins for the leaf of every host, since redirects may lead anywhere.
@@ -39,12 +42,13 @@ struct TlsSettings<'a> {
 }
 
 /// # Errors
-/// When a file can't be read or used (77, 58), or a pin is malformed (2).
+/// When a file can't be read or used (77, 82, 58), or a pin is malformed (2).
 pub(crate) fn origins(args: &Args) -> Result<TlsLayer, StartError> {
     let tls = &args.tls;
     let settings = TlsSettings {
         cacert: tls.cacert.as_deref(),
         capath: tls.capath.as_deref(),
+        crlfile: tls.crlfile.as_deref(),
         insecure: tls.insecure,
         cert: identity(&tls.cert, &tls.key),
         every_leaf: hashes(&tls.pinnedpubkey),
@@ -73,6 +77,7 @@ pub(crate) fn proxies(args: &Args) -> Result<TlsConnector, StartError> {
     let settings = TlsSettings {
         cacert: tls.proxy_cacert.as_deref(),
         capath: None,
+        crlfile: tls.proxy_crlfile.as_deref(),
         insecure: tls.proxy_insecure,
         cert: identity(&tls.proxy_cert, &tls.proxy_key),
         every_leaf: hashes(&tls.proxy_pinnedpubkey),
@@ -131,6 +136,7 @@ impl<'a> TlsSettings<'a> {
         Self {
             cacert: tls.cacert.as_deref(),
             capath: tls.capath.as_deref(),
+            crlfile: tls.crlfile.as_deref(),
             insecure,
             cert: None,
             every_leaf: &[],
@@ -144,19 +150,22 @@ impl<'a> TlsSettings<'a> {
 
     /// `None` without any flag: the default configuration then reads the system's roots on first use.
     fn config(self) -> Result<Option<TlsConfig>, StartError> {
-        let trusts = self.cacert.is_some() || self.capath.is_some() || self.insecure;
+        let trusts = self.cacert.is_some() || self.capath.is_some() || self.crlfile.is_some() || self.insecure;
         let pins = !self.every_leaf.is_empty() || !self.pins.is_empty();
         let writes = self.key_log.is_some();
         if !trusts && !pins && !writes && self.cert.is_none() && self.versions.is_none() && self.ech_keys.is_none() {
             return Ok(None);
         }
-        let (cacert, cert) = (self.cacert, self.cert);
+        let (cacert, crlfile, cert) = (self.cacert, self.crlfile, self.cert);
         let mut builder = TlsConfig::builder();
         if self.cacert.is_some() || self.capath.is_some() {
             builder = builder.roots(Roots::Given(Vec::new()));
             for pem in self.roots()? {
                 builder = builder.add_root_pem(&pem);
             }
+        }
+        if let Some(file) = self.crlfile {
+            builder = builder.crl_pem(&read(file, Exit::CRL)?).crl_required(true);
         }
         if self.insecure {
             builder = builder.insecure();
@@ -183,6 +192,7 @@ impl<'a> TlsSettings<'a> {
             let file = match &error {
                 TlsConfigError::Pem { what: KEY, .. } | TlsConfigError::Key(_) => cert.map(|(_, key)| key),
                 TlsConfigError::Pem { what: CERT, .. } | TlsConfigError::Identity(_) => cert.map(|(cert, _)| cert),
+                TlsConfigError::Pem { what: CRL, .. } | TlsConfigError::Crl { .. } => crlfile,
                 // Of a folder, what can't be used was left out before.
                 TlsConfigError::Pem { .. } | TlsConfigError::Root { .. } => cacert,
                 _ => None,
@@ -260,6 +270,7 @@ fn refused(file: Option<&Path>, error: &TlsConfigError) -> StartError {
         TlsConfigError::Pem { what: CERT | KEY, .. } | TlsConfigError::Key(_) | TlsConfigError::Identity(_) => {
             Exit::IDENTITY
         }
+        TlsConfigError::Pem { what: CRL, .. } | TlsConfigError::Crl { .. } => Exit::CRL,
         TlsConfigError::Pin(_) | TlsConfigError::Ech(_) => Exit::USAGE,
         TlsConfigError::KeyLog { .. } => Exit::WRITE,
         TlsConfigError::NoRoots | TlsConfigError::Root { .. } | TlsConfigError::Pem { .. } => Exit::ROOTS,

@@ -114,6 +114,7 @@ pub(crate) fn platform(error: rustls::Error, leaf: &rustls::pki_types::Certifica
     let rustls::Error::InvalidCertificate(reason) = error else { return TlsError::Handshake(error) };
     match reason {
         CertificateError::UnknownIssuer => TlsError::UnknownIssuer { name: name.into(), issuer: None, alone: false },
+        CertificateError::Revoked => TlsError::Revoked { name: name.into(), issuer: None, since: None },
         CertificateError::ExpiredContext { time, not_after } => {
             certificate(webpki::Error::CertExpired { time, not_after }, name)
         }
@@ -144,6 +145,8 @@ pub(crate) fn alert(error: &TlsError) -> rustls::Error {
         TlsError::NotValidForName { .. } => CertificateError::NotValidForName,
         TlsError::Expired { .. } => CertificateError::Expired,
         TlsError::NotYetValid { .. } => CertificateError::NotValidYet,
+        TlsError::Revoked { .. } => CertificateError::Revoked,
+        TlsError::RevocationUnknown { .. } => CertificateError::UnknownRevocationStatus,
         TlsError::PinMismatch(_) => CertificateError::ApplicationVerificationFailure,
         _ => CertificateError::BadEncoding,
     };

@@ -59,6 +59,24 @@ pub enum TlsError {
         /// What the issuer calls itself whose certificate it is; `None`: it is the peer's own.
         issuer: Option<Box<str>>,
     },
+    /// A certificate on the path was revoked by its issuer: a list that was given says so.
+    #[non_exhaustive]
+    Revoked {
+        /// The name that was to be verified.
+        name: Box<str>,
+        /// What the issuer calls itself whose certificate it is; `None`: it is the peer's own.
+        issuer: Option<Box<str>>,
+        /// Since when it is.
+        since: Option<SystemTime>,
+    },
+    /// It can't be told whether a certificate on the path was revoked: the list of its issuer is missing where one is
+    /// required, has expired, or is badly signed.
+    RevocationUnknown {
+        /// The name that was to be verified.
+        name: Box<str>,
+        /// Why it can't be told.
+        source: BoxError,
+    },
     /// The certificate is invalid otherwise: malformed, badly signed, for another purpose.
     Certificate {
         /// The name that was to be verified.
@@ -115,6 +133,8 @@ impl TlsError {
                 | Self::NotValidForName { .. }
                 | Self::Expired { .. }
                 | Self::NotYetValid { .. }
+                | Self::Revoked { .. }
+                | Self::RevocationUnknown { .. }
                 | Self::Certificate { .. }
         )
     }
@@ -168,6 +188,8 @@ impl TlsError {
             | Self::NotValidForName { name, .. }
             | Self::Expired { name, .. }
             | Self::NotYetValid { name, .. }
+            | Self::Revoked { name, .. }
+            | Self::RevocationUnknown { name, .. }
             | Self::Certificate { name, .. } => Some(name),
             Self::PinMismatch(mismatch) => Some(&mismatch.host),
             _ => None,
@@ -198,6 +220,10 @@ impl TlsError {
                     Day(*not_before)
                 )
             }
+            Self::Revoked { issuer, since, .. } => format!("certificate{} was revoked{}", Of(issuer), Since(since)),
+            Self::RevocationUnknown { source, .. } => {
+                format!("it can't be told whether the certificate was revoked: {source}")
+            }
             Self::Certificate { source, .. } => format!("certificate is invalid: {source}"),
             Self::PinMismatch(_) => "none of the keys that vouch for the peer is pinned".to_owned(),
             Self::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -221,6 +247,7 @@ impl TlsError {
             Self::NotValidForName { .. } => Advice::WrongName,
             Self::Expired { .. } => Advice::Expired,
             Self::NotYetValid { .. } => Advice::NotYetValid,
+            Self::Revoked { .. } | Self::RevocationUnknown { .. } => Advice::Revoked,
             Self::Certificate { .. } => Advice::UnfitCertificate,
             Self::PinMismatch(_) => Advice::Pins,
             Self::Handshake(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
@@ -269,6 +296,12 @@ impl fmt::Display for TlsError {
                 let (whose, ahead, day) = (Whose(name, issuer), Age(*ahead), Day(*not_before));
                 write!(f, "the certificate of {whose} is not valid for another {ahead}, until {day}")
             }
+            Self::Revoked { name, issuer, since } => {
+                write!(f, "the certificate of {} was revoked{}", Whose(name, issuer), Since(since))
+            }
+            Self::RevocationUnknown { name, .. } => {
+                write!(f, "it can't be told whether the certificate of {name} was revoked")
+            }
             Self::Certificate { name, .. } => write!(f, "the certificate of {name} is invalid"),
             Self::PinMismatch(_) => f.write_str("the peer's keys don't match its pins"),
             Self::UnknownProtocol => f.write_str("the peer chose a protocol by ALPN that it was not offered"),
@@ -304,7 +337,7 @@ impl fmt::Debug for TlsError {
 impl StdError for TlsError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Certificate { source, .. } => Some(&**source),
+            Self::Certificate { source, .. } | Self::RevocationUnknown { source, .. } => Some(&**source),
             Self::PinMismatch(mismatch) => Some(mismatch),
             Self::EchRequired { source: Some(error), .. } => Some(error),
             Self::EchPublicName { source, .. } => Some(&**source),
@@ -364,6 +397,15 @@ struct Of<'a>(&'a Option<Box<str>>);
 impl fmt::Display for Of<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.as_ref().map_or(Ok(()), |issuer| write!(f, " of the issuer `{issuer}`"))
+    }
+}
+
+/// A day, if it is known.
+struct Since<'a>(&'a Option<SystemTime>);
+
+impl fmt::Display for Since<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |since| write!(f, " on {}", Day(since)))
     }
 }
 

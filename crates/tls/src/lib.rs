@@ -97,6 +97,7 @@ mod outline;
 mod path;
 mod peer;
 mod pins;
+mod revocation;
 mod service;
 mod sessions;
 mod spec;

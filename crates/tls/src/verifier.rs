@@ -1,6 +1,6 @@
 use crate::{
     Pins, TlsError, TrustOutline, anchors::Anchors, classify, fault::Chain, handshake_capture, path, path::Path, peer,
-    subject, trusted_leaf,
+    revocation::Revocation, subject, trusted_leaf,
 };
 use rustls::{
     DigitallySignedStruct, SignatureScheme,
@@ -16,6 +16,7 @@ pub(crate) struct Verifier {
     trust: TrustStore,
     algorithms: WebPkiSupportedAlgorithms,
     pins: Pins,
+    revocation: Revocation,
 }
 
 /// Who may vouch for a peer.
@@ -32,8 +33,8 @@ pub(crate) enum TrustStore {
 // === impl Verifier ===
 
 impl Verifier {
-    pub(crate) fn new(trust: TrustStore, provider: &CryptoProvider, pins: Pins) -> Self {
-        Self { trust, algorithms: provider.signature_verification_algorithms, pins }
+    pub(crate) fn new(trust: TrustStore, provider: &CryptoProvider, pins: Pins, revocation: Revocation) -> Self {
+        Self { trust, algorithms: provider.signature_verification_algorithms, pins, revocation }
     }
 
     /// Who may vouch for a peer.
@@ -109,8 +110,11 @@ impl Verifier {
             };
         }
         let (anchors, usage) = (anchors.for_webpki(), KeyUsage::server_auth());
+        let lists = self.revocation.lists();
+        let revocation = self.revocation.options(&lists);
+        let algorithms = self.algorithms.all;
         let verified =
-            certificate.verify_for_usage(self.algorithms.all, anchors, others, now, usage, None, Some(&check_pins));
+            certificate.verify_for_usage(algorithms, anchors, others, now, usage, revocation, Some(&check_pins));
         let path = match (verified, mismatch.take()) {
             (Ok(path), _) => Ok(Path::verified(&path, others)),
             (Err(_), Some(mismatch)) => Err(TlsError::PinMismatch(mismatch)),
@@ -119,7 +123,11 @@ impl Verifier {
             {
                 return Err(TlsError::SelfSigned { name: name.into() });
             }
-            (Err(error), None) => return Err(classify::chain(error, name, Chain { leaf, others, anchors })),
+            (Err(error), None) => {
+                let chain = Chain { leaf, others, anchors };
+                let error = self.revocation.refused(error, name, chain);
+                return Err(error.unwrap_or_else(|error| classify::chain(error, name, chain)));
+            }
         };
         Self::check_name(&certificate, server, name)?;
         path
@@ -205,6 +213,11 @@ impl TrustStore {
     /// Whether the path up to an anchor is known, which coalescing needs.
     pub(crate) fn knows_paths(&self) -> bool {
         matches!(self, Self::Anchors(_))
+    }
+
+    /// Whether another verifier decides.
+    pub(crate) fn is_platform(&self) -> bool {
+        !matches!(self, Self::Anchors(_) | Self::Anyone)
     }
 }
 

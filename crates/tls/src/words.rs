@@ -148,6 +148,33 @@ pub(crate) fn of_webpki(error: &webpki::Error) -> Cow<'static, str> {
     .into()
 }
 
+/// Why a list of revoked certificates can't be read.
+pub(crate) fn of_crl(error: &webpki::Error) -> Cow<'static, str> {
+    use webpki::Error as E;
+    match error {
+        E::BadDer | E::BadDerTime | E::TrailingData(_) | E::MalformedExtensions | E::ExtensionValueInvalid => {
+            "it is malformed".into()
+        }
+        E::InvalidSerialNumber => "a serial number is malformed".into(),
+        E::UnsupportedCrlVersion => "its X.509 version is not 2".into(),
+        other => of_webpki(other),
+    }
+}
+
+/// Whether it is about a list of revoked certificates rather than about the certificate.
+pub(crate) fn is_of_crl(error: &webpki::Error) -> bool {
+    use webpki::Error as E;
+    matches!(
+        error,
+        E::UnknownRevocationStatus
+            | E::CrlExpired { .. }
+            | E::InvalidCrlSignatureForPublicKey
+            | E::IssuerNotCrlSigner
+            | E::UnsupportedCrlSignatureAlgorithmContext(_)
+            | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_)
+    )
+}
+
 /// Why a PEM can't be read (RFC 7468).
 pub(crate) fn of_pem(error: &pem::Error) -> Cow<'static, str> {
     match error {

@@ -12,6 +12,9 @@ pub(crate) struct TlsArgs {
     /// The same, of every file of a folder
     #[arg(long, value_name = "FOLDER")]
     pub(crate) capath: Option<PathBuf>,
+    /// Refuse what these lists (PEM) say is revoked, and what no list is about: one of each issuer, up to the root
+    #[arg(long, value_name = "FILE")]
+    pub(crate) crlfile: Option<PathBuf>,
     /// Accept any certificate of anybody
     #[arg(short = 'k', long)]
     pub(crate) insecure: bool,
@@ -49,6 +52,9 @@ pub(crate) struct TlsArgs {
     /// As --cacert, for proxies
     #[arg(long, value_name = "FILE")]
     pub(crate) proxy_cacert: Option<PathBuf>,
+    /// As --crlfile, for proxies
+    #[arg(long, value_name = "FILE")]
+    pub(crate) proxy_crlfile: Option<PathBuf>,
     /// As --cert, for proxies
     #[arg(long, value_name = "FILE")]
     pub(crate) proxy_cert: Option<PathBuf>,

@@ -314,6 +314,38 @@ async fn of_a_folder_of_roots_what_cannot_be_used_is_named_and_the_rest_is_used(
     assert_eq!(skybridge(["--capath", &folder, &url]).await.exit, 77);
 }
 
+/// As with curl: a list of each issuer is required, and what can't be read is its own exit.
+#[tokio::test]
+async fn what_a_list_says_is_revoked_is_refused() {
+    let desk = Desk::new();
+    let (bad, good) = (desk.ca.leaf(["a.test"]), desk.ca.leaf(["a.test"]));
+    let now = (2020, 4000);
+    let list = format!("--crlfile={}", desk.file("list.crl", &desk.ca.crl([&bad], now)).display());
+    let other = format!("--crlfile={}", desk.file("other.crl", &Ca::new("other").crl([], now)).display());
+    let old = format!("--crlfile={}", desk.file("old.crl", &desk.ca.crl([], (2020, 2021))).display());
+    let unknown = "it can't be told whether the certificate was revoked: ";
+    for (cert, flags, told) in [
+        (&good, &[&*list][..], None),
+        (&bad, &[&*list][..], Some("certificate was revoked on 2020-01-02 (nothing was sent)".to_owned())),
+        (&bad, &[&*list, "-k"][..], None),
+        (&good, &[&*other][..], Some(format!("{unknown}no list says whether it was revoked"))),
+        (&good, &[&*old][..], Some(format!("{unknown}the list of revoked certificates has expired"))),
+    ] {
+        let origin = h2(cert).start().await;
+        let ran = desk.run(&origin, "a.test", flags).await;
+        assert_eq!(ran.exit, if told.is_none() { 0 } else { 60 }, "{flags:?}: {}", ran.err);
+        assert!(told.is_none_or(|told| ran.err.contains(&told)), "{flags:?}: {}", ran.err);
+    }
+    let junk = desk.file("junk.crl", "junk");
+    for file in [junk.to_str().unwrap(), "/no/such/file"] {
+        for flag in ["--crlfile", "--proxy-crlfile"] {
+            let ran = skybridge([flag, file, "-x", "https://127.0.0.1:1", "https://a.test/"]).await;
+            assert_eq!((ran.exit, ran.err.lines().count()), (82, 1), "{}", ran.err);
+            assert!(ran.err.contains(file), "{}", ran.err);
+        }
+    }
+}
+
 #[tokio::test]
 async fn each_kind_of_proxy_leads_to_the_origin_on_one_connection() {
     let desk = Desk::new();

@@ -56,6 +56,8 @@ pub enum Advice {
     Expired,
     /// The peer's certificate is not valid yet.
     NotYetValid,
+    /// The peer's certificate was revoked, or it can't be told whether it was.
+    Revoked,
     /// The peer's certificate can't be used: it is malformed, for another purpose, or signed by means that are too weak.
     UnfitCertificate,
     /// The peer's keys are not the pinned ones.
@@ -118,7 +120,7 @@ const fn row(key: &'static str, means: &'static str, in_code: &'static str, on_c
 
 impl Advice {
     /// All of them, in the order of a request's trip.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::Url,
         Self::Request,
         Self::NoSuchName,
@@ -141,6 +143,7 @@ impl Advice {
         Self::WrongName,
         Self::Expired,
         Self::NotYetValid,
+        Self::Revoked,
         Self::UnfitCertificate,
         Self::Pins,
         Self::ProxyCertificate,
@@ -299,6 +302,12 @@ impl Advice {
                 "A certificate is not valid yet, or the clock of this machine is wrong.",
                 "check the clock",
                 "check the clock",
+            ),
+            Self::Revoked => row(
+                "revoked",
+                "The server's certificate was revoked, or nothing that is known here says that it was not.",
+                "the server needs another certificate; `crl_required(false)` of `TlsConfig::builder()` lets unknown ones pass",
+                "the server needs another certificate; --crlfile FILE must have a current list of each issuer",
             ),
             Self::UnfitCertificate => row(
                 "unfit_certificate",

@@ -1,7 +1,7 @@
 use super::{Cert, CertBuilder, cert::Leaf, new_key, pin};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, RevokedCertParams, date_time_ymd,
 };
 use rustls::pki_types::CertificateDer;
 use std::{
@@ -103,6 +103,32 @@ impl Ca {
         leaf.params.distinguished_name = named(name);
         leaf.params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.issue(leaf)
+    }
+
+    /// A list of revoked certificates (RFC 5280, section 5) as PEM: these are revoked since 2020-01-02. It counts from
+    /// the first day of one year to that of another.
+    pub fn crl<'a>(&self, revoked: impl IntoIterator<Item = &'a Cert>, (from, to): (i32, i32)) -> String {
+        let revoked = revoked.into_iter().map(|cert| RevokedCertParams {
+            serial_number: cert.serial().into(),
+            revocation_time: date_time_ymd(2020, 1, 2),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(from, 1, 1),
+            next_update: date_time_ymd(to, 1, 1),
+            crl_number: vec![1].into(),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: self.params.key_identifier_method.clone(),
+        };
+        let made = list.signed_by(&self.issuer()).unwrap_or_else(|error| panic!("no list: {error}"));
+        made.pem().unwrap_or_else(|error| panic!("no PEM: {error}"))
+    }
+
+    /// This CA's own certificate, as its issuer shows it.
+    pub fn cert(&self) -> Cert {
+        Cert::new(vec![self.certificate.clone()], self.key.serialize_pem())
     }
 
     /// The certificate.

@@ -44,6 +44,19 @@ impl Cert {
         self.chain.clone()
     }
 
+    /// The bytes of the leaf's serial number.
+    ///
+    /// # Panics
+    /// When the leaf is none that rcgen makes.
+    pub(super) fn serial(&self) -> Vec<u8> {
+        let leaf = &self.chain[0];
+        // Behind the headers of the certificate and of what is signed of it comes `[0] { INTEGER 2 }`, the version.
+        let version = [0xa0, 3, 2, 1, 2, 2];
+        let at = leaf.windows(version.len()).position(|bytes| bytes == version);
+        let at = at.unwrap_or_else(|| panic!("no version")) + version.len();
+        leaf[at + 1..][..usize::from(leaf[at])].to_vec()
+    }
+
     /// The chain as PEM.
     pub fn chain_pem(&self) -> String {
         self.chain_pem.clone()

@@ -7,6 +7,7 @@ use crate::{
     ConnectionSpec, Pins, Roots, TlsConfig, TlsConfigError, TlsVersion,
     ech::GivenKeys,
     identity::Identity,
+    revocation::Revocation,
     spec::Resolved,
     verifier::{TrustStore, Verifier},
 };
@@ -14,7 +15,7 @@ use rustls::{
     ClientConfig,
     crypto::CryptoProvider,
     pki_types::{
-        CertificateDer, PrivateKeyDer,
+        CertificateDer, CertificateRevocationListDer, PrivateKeyDer,
         pem::{self, PemObject},
     },
 };
@@ -31,6 +32,7 @@ pub struct TlsConfigBuilder {
     roots: Roots,
     more_roots: Vec<CertificateDer<'static>>,
     identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    revocation: Revocation,
     pins: Pins,
     versions: RangeInclusive<TlsVersion>,
     /// None where they are the default ones.
@@ -62,6 +64,7 @@ impl TlsConfigBuilder {
             roots: Roots::default(),
             more_roots: Vec::new(),
             identity: None,
+            revocation: Revocation::default(),
             pins: Pins::new(),
             versions: TlsVersion::Tls12..=TlsVersion::Tls13,
             specs: Vec::new(),
@@ -85,6 +88,49 @@ impl TlsConfigBuilder {
             Ok(roots) => self.more_roots.extend(roots),
             Err(error) => self.reject(error),
         }
+        self
+    }
+
+    /// Refuses what these lists say is revoked: certificate revocation lists (RFC 5280, section 5) as PEM, each signed by
+    /// the issuer of the certificates that it is about. No list is ever fetched. By default there is none.
+    ///
+    /// They count for each certificate below a root: the peer's own and those of its issuers. Of two lists of an issuer
+    /// the newer one counts. One that has expired, or isn't signed by the issuer, makes its certificates unknown, and the
+    /// connect fails: [`TlsError::RevocationUnknown`](crate::TlsError::RevocationUnknown). With [`Roots::Platform`] they
+    /// are an error.
+    pub fn crl_pem(mut self, pem: &[u8]) -> Self {
+        let mut found = 0;
+        for crl in CertificateRevocationListDer::pem_slice_iter(pem) {
+            found += 1;
+            let added = crl.map_err(|source| not_pem(CRL, found, source)).and_then(|crl| self.revocation.add(&crl));
+            if let Err(error) = added {
+                self.reject(error);
+                return self;
+            }
+        }
+        if found == 0 {
+            self.reject(not_pem(CRL, 1, pem::Error::NoItemsFound));
+        }
+        self
+    }
+
+    /// The same of one list in DER.
+    pub fn add_crl(mut self, der: &[u8]) -> Self {
+        if let Err(error) = self.revocation.add(der) {
+            self.reject(error);
+        }
+        self
+    }
+
+    /// Whether a certificate that no list is about is refused (default: no), as curl does with `--crlfile`.
+    pub fn crl_required(mut self, required: bool) -> Self {
+        self.revocation.required = required;
+        self
+    }
+
+    /// Whether a list counts after the time at which the next was due as well (default: no).
+    pub fn crl_may_be_expired(mut self, may: bool) -> Self {
+        self.revocation.expired = may;
         self
     }
 
@@ -235,9 +281,13 @@ impl TlsConfigBuilder {
             let builder = self.verifying();
             LazyConfig::new(move || builder.verifying().build())
         });
+        self.revocation.check()?;
         let trust = self.trust(&provider)?;
+        if !self.revocation.is_empty() && trust.is_platform() {
+            return Err(TlsConfigError::CrlsOfPlatform);
+        }
         let knows_paths = trust.knows_paths();
-        let verifier = Arc::new(Verifier::new(trust, &provider, self.pins.clone()));
+        let verifier = Arc::new(Verifier::new(trust, &provider, self.pins.clone(), self.revocation));
         let identity = Arc::new(identity);
         let mut fallback = None;
         for Resolved { name, provider, versions } in specs.into_iter().rev() {
@@ -295,6 +345,7 @@ impl TlsConfigBuilder {
             roots: self.roots.clone(),
             more_roots: self.more_roots.clone(),
             identity: None,
+            revocation: self.revocation.clone(),
             pins: self.pins.clone(),
             versions: self.versions.clone(),
             specs: self.specs.clone(),
@@ -333,6 +384,9 @@ impl TlsConfigBuilder {
         self.error.get_or_insert(error);
     }
 }
+
+/// What lists of revoked certificates are called.
+const CRL: &str = "list of revoked certificates";
 
 fn certificates(what: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
     // Editors put a byte order mark before the first line, and OpenSSL reads past it.

@@ -18,13 +18,25 @@ pub enum TlsConfigError {
     },
     /// A PEM file can't be parsed, or doesn't contain what it should.
     Pem {
-        /// What it should contain: a `root certificate`, a `client certificate` or a `client's private key`.
+        /// What it should contain: a `root certificate`, a `client certificate`, a `client's private key` or a `list of revoked
+        /// certificates`.
         what: &'static str,
         /// Which one of them in the PEM: 1 is the first.
         number: usize,
         /// Why it can't be parsed.
         source: pem::Error,
     },
+    /// A list of revoked certificates can't be read.
+    Crl {
+        /// Which one of all that were given: 1 is the first.
+        number: usize,
+        /// Why it can't be read.
+        source: webpki::Error,
+    },
+    /// Each certificate must be on a list of its issuer, and there is no list.
+    NoCrls,
+    /// There are lists of revoked certificates, and the system's verifier doesn't take any.
+    CrlsOfPlatform,
     /// The client's private key is none that the provider can use.
     Key(rustls::Error),
     /// The client's certificate is malformed, or doesn't belong to its key.
@@ -72,6 +84,11 @@ impl fmt::Display for TlsConfigError {
             Self::Pem { what, number, source } => {
                 write!(f, "{what} {number} in the PEM can't be read: {}", words::of_pem(source))
             }
+            Self::Crl { number, source } => {
+                write!(f, "list {number} of revoked certificates can't be used: {}", words::of_crl(source))
+            }
+            Self::NoCrls => f.write_str("there is no list of revoked certificates, and one of each issuer is required"),
+            Self::CrlsOfPlatform => f.write_str("the system's verifier takes no lists of revoked certificates"),
             Self::Key(error) => write!(f, "the client's private key can't be used: {}", words::of_handshake(error)),
             Self::Identity(error) => {
                 write!(f, "the client's certificate and key can't be used: {}", words::of_handshake(error))
@@ -97,9 +114,9 @@ impl fmt::Debug for TlsConfigError {
 impl StdError for TlsConfigError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::NoProvider | Self::NoRoots | Self::NoSpec => None,
+            Self::NoProvider | Self::NoRoots | Self::NoSpec | Self::NoCrls | Self::CrlsOfPlatform => None,
             // Their words are this level's: what they print themselves is for programs.
-            Self::Root { .. } | Self::Pem { .. } | Self::Key(_) | Self::Identity(_) => None,
+            Self::Root { .. } | Self::Pem { .. } | Self::Crl { .. } | Self::Key(_) | Self::Identity(_) => None,
             Self::Spec { source, .. } => Some(source),
             Self::KeyLog { source, .. } => Some(source),
             Self::Pin(error) | Self::EchHost(error) => Some(error),

@@ -25,7 +25,7 @@ pub(crate) fn validity(certificate: &[u8]) -> Option<Validity> {
     times.is_finished().then_some(validity)
 }
 
-fn time(times: &mut SliceReader<'_>) -> Option<UnixTime> {
+pub(super) fn time(times: &mut SliceReader<'_>) -> Option<UnixTime> {
     let since_epoch = match Tag::peek(times).ok()? {
         Tag::UtcTime => times.decode::<UtcTime>().ok()?.to_unix_duration(),
         Tag::GeneralizedTime => times.decode::<GeneralizedTime>().ok()?.to_unix_duration(),

@@ -15,7 +15,7 @@ pub(crate) use self::{
     describe::certificate,
     key::key,
     name::shortest,
-    parts::{for_each_dns_name, hosts, issuer_name, purposes, signed_by, subject, subject_name},
+    parts::{for_each_dns_name, hosts, issuer_name, purposes, serial, signed_by, subject, subject_name, this_update},
 };
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! Single parts of a certificate, for whoever looks for a fault in it.
 
 use super::{
+    checked,
     fields::{Fields, inside},
     key::{algorithm, named},
     name,
 };
 use const_oid::db::rfc5280::{ID_CE_EXT_KEY_USAGE, ID_CE_SUBJECT_ALT_NAME, ID_KP_SERVER_AUTH};
 use der::{AnyRef, Decode, Reader, SliceReader, Tag, TagNumber, Tagged, asn1::ObjectIdentifier};
+use rustls::pki_types::UnixTime;
 use skybridge_core::SubjectName;
 
 /// The most purposes that are told.
@@ -33,6 +35,22 @@ pub(crate) fn issuer_name(certificate: &[u8]) -> Option<&[u8]> {
 /// What its subject calls itself: see [`issuer`](super::issuer).
 pub(crate) fn subject(certificate: &[u8]) -> Option<String> {
     name::shortest(Fields::of(certificate).ok()?.subject)
+}
+
+/// What is in its serial number, as webpki compares it.
+pub(crate) fn serial(certificate: &[u8]) -> Option<&[u8]> {
+    Some(AnyRef::from_der(Fields::of(certificate).ok()?.serial).ok()?.value())
+}
+
+/// Since when a list of revoked certificates says what it says (RFC 5280, section 5.1.2.4).
+pub(crate) fn this_update(list: &[u8]) -> Option<UnixTime> {
+    let mut signed = inside(&mut inside(&mut SliceReader::new(list).ok()?, Tag::Sequence).ok()?, Tag::Sequence).ok()?;
+    // The version, which may be left out, how it is signed, and the issuer.
+    let before = if Tag::peek(&signed).ok()? == Tag::Integer { 3 } else { 2 };
+    for _ in 0..before {
+        signed.tlv_bytes().ok()?;
+    }
+    checked::time(&mut signed)
 }
 
 /// How it is signed: what is in its AlgorithmIdentifier, and what that is called.

@@ -1,0 +1,86 @@
+use crate::{TlsConfigError, TlsError, fault::Chain, invalid_certificate::InvalidCertificate, words, x509};
+use rustls::pki_types::UnixTime;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use webpki::{
+    CertRevocationList, Error, ExpirationPolicy, OwnedCertRevocationList, RevocationOptions, RevocationOptionsBuilder,
+    UnknownStatusPolicy,
+};
+
+/// Which certificates their issuers have revoked (RFC 5280, section 5), and what is made of not knowing it.
+#[derive(Clone, Default)]
+pub(crate) struct Revocation {
+    /// The newest first: the first of an issuer counts.
+    lists: Vec<List>,
+    /// A certificate must be on the list of its issuer as not revoked.
+    pub(crate) required: bool,
+    /// A list counts after its time as well.
+    pub(crate) expired: bool,
+}
+
+#[derive(Clone)]
+struct List {
+    crl: Arc<CertRevocationList<'static>>,
+    this_update: Option<UnixTime>,
+}
+
+impl Revocation {
+    pub(crate) fn add(&mut self, der: &[u8]) -> Result<(), TlsConfigError> {
+        let number = self.lists.len() + 1;
+        let crl = OwnedCertRevocationList::from_der(der).map_err(|source| TlsConfigError::Crl { number, source })?;
+        let list = List { crl: Arc::new(crl.into()), this_update: x509::this_update(der) };
+        let place = self.lists.partition_point(|other| other.this_update > list.this_update);
+        self.lists.insert(place, list);
+        Ok(())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lists.is_empty() && !self.required
+    }
+
+    pub(crate) fn check(&self) -> Result<(), TlsConfigError> {
+        if self.required && self.lists.is_empty() { Err(TlsConfigError::NoCrls) } else { Ok(()) }
+    }
+
+    pub(crate) fn lists(&self) -> Vec<&CertRevocationList<'static>> {
+        self.lists.iter().map(|list| &*list.crl).collect()
+    }
+
+    /// What webpki is to do; `None` without any list.
+    pub(crate) fn options<'a>(&self, lists: &'a [&'a CertRevocationList<'a>]) -> Option<RevocationOptions<'a>> {
+        let builder = RevocationOptionsBuilder::new(lists).ok()?;
+        let unknown = if self.required { UnknownStatusPolicy::Deny } else { UnknownStatusPolicy::Allow };
+        let expired = if self.expired { ExpirationPolicy::Ignore } else { ExpirationPolicy::Enforce };
+        Some(builder.with_status_policy(unknown).with_expiration_policy(expired).build())
+    }
+
+    /// What webpki has found on a list, or not found. Another error is given back.
+    pub(crate) fn refused(&self, error: Error, name: &str, chain: Chain<'_>) -> Result<TlsError, Error> {
+        match error {
+            Error::CertRevoked => Ok(self.revoked(name, chain)),
+            error if words::is_of_crl(&error) => {
+                Ok(TlsError::RevocationUnknown { name: name.into(), source: InvalidCertificate::Webpki(error).into() })
+            }
+            error => Err(error),
+        }
+    }
+
+    fn revoked(&self, name: &str, chain: Chain<'_>) -> TlsError {
+        let issuer = |der: &[u8]| x509::subject(der).unwrap_or_default().into();
+        let leaf = self.since(chain.leaf).map(|since| (None, since));
+        let mut others = chain.others.iter();
+        let found = leaf.or_else(|| others.find_map(|der| Some((Some(issuer(der)), self.since(der)?))));
+        let (issuer, since) = found.map_or((None, None), |(issuer, since)| (issuer, Some(since)));
+        TlsError::Revoked { name: name.into(), issuer, since }
+    }
+
+    /// Since when a certificate is revoked.
+    fn since(&self, certificate: &[u8]) -> Option<SystemTime> {
+        let (serial, issuer) = (x509::serial(certificate)?, x509::issuer_name(certificate)?);
+        let mut theirs = self.lists.iter().filter(|list| issuer.ends_with(list.crl.issuer()));
+        let since = theirs.find_map(|list| Some(list.crl.find_serial(serial).ok()??.revocation_date))?;
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(since.as_secs()))
+    }
+}
