@@ -1,13 +1,15 @@
+use crate::trailers;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project::pin_project;
 use std::{
     mem,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
-/// The body of a response: the upstream's as it comes, or a few words of the proxy's own.
+/// A body that passes the proxy as it comes, either way, with the trailers that may (see [this crate](crate)); or a few
+/// words of the proxy's own.
 #[pin_project]
 #[derive(Debug)]
 pub struct ProxiedBody<B>(#[pin] Source<B>);
@@ -15,13 +17,13 @@ pub struct ProxiedBody<B>(#[pin] Source<B>);
 #[pin_project(project = SourceProj)]
 #[derive(Debug)]
 enum Source<B> {
-    Upstream(#[pin] B),
+    Passing(#[pin] B),
     Own(Bytes),
 }
 
 impl<B> ProxiedBody<B> {
-    pub(crate) fn upstream(body: B) -> Self {
-        Self(Source::Upstream(body))
+    pub(crate) fn passing(body: B) -> Self {
+        Self(Source::Passing(body))
     }
 
     pub(crate) fn own(text: impl Into<Bytes>) -> Self {
@@ -35,7 +37,16 @@ impl<B: Body<Data = Bytes>> Body for ProxiedBody<B> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().0.project() {
-            SourceProj::Upstream(body) => body.poll_frame(cx),
+            SourceProj::Passing(body) => {
+                let mut frame = ready!(body.poll_frame(cx));
+                if let Some(trailers) = frame.as_mut().and_then(|frame| frame.as_mut().ok()?.trailers_mut()) {
+                    trailers::clean(trailers);
+                    if trailers.is_empty() {
+                        return Poll::Ready(None);
+                    }
+                }
+                Poll::Ready(frame)
+            }
             SourceProj::Own(text) if text.is_empty() => Poll::Ready(None),
             SourceProj::Own(text) => Poll::Ready(Some(Ok(Frame::data(mem::take(text))))),
         }
@@ -43,14 +54,14 @@ impl<B: Body<Data = Bytes>> Body for ProxiedBody<B> {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Source::Upstream(body) => body.is_end_stream(),
+            Source::Passing(body) => body.is_end_stream(),
             Source::Own(text) => text.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Source::Upstream(body) => body.size_hint(),
+            Source::Passing(body) => body.size_hint(),
             Source::Own(text) => SizeHint::with_exact(text.len() as u64),
         }
     }

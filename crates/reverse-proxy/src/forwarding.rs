@@ -12,6 +12,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 /// A request on its way to the upstream. Dropped, it is cancelled there.
@@ -31,6 +32,7 @@ enum State<F> {
 pub(crate) struct Asked {
     pub(crate) protocols: HeaderValue,
     pub(crate) client: OnUpgrade,
+    pub(crate) idle_limit: Duration,
     pub(crate) runtime: Arc<dyn Runtime>,
 }
 
@@ -83,10 +85,10 @@ fn towards_client<B>(mut response: Response<B>, asked: Option<Box<Asked>>) -> Re
         let (Some(asked), Some(upstream)) = (asked, upgrade.and_then(|upgrade| upgrade.take())) else {
             return answer::answer(StatusCode::BAD_GATEWAY);
         };
-        let Asked { protocols: _, client, runtime } = *asked;
-        runtime.spawn(Box::pin(join(client, upstream)));
+        let Asked { protocols: _, client, idle_limit, runtime } = *asked;
+        runtime.spawn(Box::pin(join(client, upstream, idle_limit, Arc::clone(&runtime))));
     }
-    response.map(ProxiedBody::upstream)
+    response.map(ProxiedBody::passing)
 }
 
 impl<F> fmt::Debug for Forwarding<F> {

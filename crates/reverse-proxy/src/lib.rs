@@ -5,7 +5,8 @@
 //! | | what becomes of it |
 //! |---|---|
 //! | bodies and trailers | streamed both ways, never collected; `expect: 100-continue` reaches the upstream |
-//! | `upgrade`: WebSocket and others | passed on, over HTTP/1.1; after a 101 to what was asked for, bytes are copied both ways until both sides have ended |
+//! | trailers that must not be such (RFC 9110, section 6.5.1), are of one hop, or claim where a client comes from | removed both ways |
+//! | `upgrade`: WebSocket and others | passed on, over HTTP/1.1; after a 101 to what was asked for, bytes are copied both ways until both sides have ended, or nothing has passed for [1 h](ReverseProxy::upgrade_idle_limit) |
 //! | fields of one hop (RFC 9110, section 7.6.1) | removed both ways: `connection` and what it names, `keep-alive`, `proxy-*`, `transfer-encoding`; of `te` only `trailers` is passed on |
 //! | `host` | the upstream's, unless [`keep_host`](ReverseProxy::keep_host) |
 //! | `via` | added both ways |
@@ -52,9 +53,11 @@ mod body;
 mod fields;
 mod forwarded;
 mod forwarding;
+mod idle;
 mod join;
 mod max_forwards;
 mod proxy;
+mod trailers;
 mod upstream;
 
 pub use self::{body::ProxiedBody, forwarded::Forwarded, forwarding::Forwarding, proxy::ReverseProxy};

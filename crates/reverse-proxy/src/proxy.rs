@@ -29,6 +29,7 @@ struct Settings {
     forwarded: Forwarded,
     keep_host: bool,
     head_limit: Option<Duration>,
+    upgrade_idle_limit: Duration,
     runtime: Arc<dyn Runtime>,
 }
 
@@ -37,6 +38,9 @@ struct Settings {
 impl<S> ReverseProxy<S> {
     /// How long the upstream may take for the head of its response, from the end of the request: 60 s.
     pub const HEAD_LIMIT: Duration = Duration::from_secs(60);
+
+    /// How long nothing may pass of what was upgraded, either way: 1 h.
+    pub const UPGRADE_IDLE_LIMIT: Duration = Duration::from_secs(60 * 60);
 
     /// Leads to an upstream: `http://127.0.0.1:3000`, or `https://a.test/api` for all that is below `/api` there.
     ///
@@ -62,6 +66,7 @@ impl<S> ReverseProxy<S> {
             forwarded: Forwarded::none(),
             keep_host: false,
             head_limit: Some(Self::HEAD_LIMIT),
+            upgrade_idle_limit: Self::UPGRADE_IDLE_LIMIT,
             runtime,
         };
         Ok(Self { service, broken: None, settings: Arc::new(settings) })
@@ -86,6 +91,14 @@ impl<S> ReverseProxy<S> {
         self.with(|settings| settings.head_limit = limit.into())
     }
 
+    /// How long nothing may pass of what was upgraded, either way, before both sides are closed; `Duration::MAX` is no
+    /// limit. Peers that ping each other, as those of most WebSockets do, are never idle. Default:
+    /// [1 h](Self::UPGRADE_IDLE_LIMIT).
+    #[must_use]
+    pub fn upgrade_idle_limit(self, limit: Duration) -> Self {
+        self.with(|settings| settings.upgrade_idle_limit = limit)
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(Arc::make_mut(&mut self.settings));
         self
@@ -94,7 +107,8 @@ impl<S> ReverseProxy<S> {
 
 impl<S, B, R> Service<Request<B>> for ReverseProxy<S>
 where
-    S: Service<Request<B>, Response = Response<R>, Error: Into<BoxError>>,
+    S: Service<Request<ProxiedBody<B>>, Response = Response<R>, Error: Into<BoxError>>,
+    B: Body<Data = Bytes>,
     R: Body<Data = Bytes>,
 {
     type Response = Response<ProxiedBody<R>>;
@@ -113,7 +127,7 @@ where
             return Forwarding::failed(error);
         }
         match self.settings.prepare(&mut request) {
-            Ok(asked) => Forwarding::sent(self.service.call(request), asked),
+            Ok(asked) => Forwarding::sent(self.service.call(request.map(ProxiedBody::passing)), asked),
             Err(status) => Forwarding::answered(status),
         }
     }
@@ -127,13 +141,14 @@ impl<S: Clone> Clone for ReverseProxy<S> {
 
 impl<S: fmt::Debug> fmt::Debug for ReverseProxy<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { upstream, forwarded, keep_host, head_limit, runtime: _ } = &*self.settings;
+        let Settings { upstream, forwarded, keep_host, head_limit, upgrade_idle_limit, runtime: _ } = &*self.settings;
         f.debug_struct("ReverseProxy")
             .field("service", &self.service)
             .field("upstream", upstream)
             .field("forwarded", forwarded)
             .field("keep_host", keep_host)
             .field("head_limit", head_limit)
+            .field("upgrade_idle_limit", upgrade_idle_limit)
             .finish_non_exhaustive()
     }
 }
@@ -178,9 +193,11 @@ impl Settings {
                 .response_head
                 .get_or_insert(limit);
         }
-        let runtime = || Arc::clone(&self.runtime);
-        let asked = upgrade.zip(client).map(|(protocols, client)| Asked { protocols, client, runtime: runtime() });
-        Ok(asked.map(Box::new))
+        let asked = upgrade.zip(client).map(|(protocols, client)| {
+            let (idle_limit, runtime) = (self.upgrade_idle_limit, Arc::clone(&self.runtime));
+            Box::new(Asked { protocols, client, idle_limit, runtime })
+        });
+        Ok(asked)
     }
 }
 

@@ -1,7 +1,11 @@
 //! Bodies are streamed both ways: nobody's slowness is another's memory, and who leaves cancels.
 
 use super::Front;
-use skybridge_testkit::{h1::Script, net::Conn};
+use http::{HeaderMap, HeaderName};
+use http_body_util::BodyExt;
+use skybridge::{ConnectOptions, HttpVersions};
+use skybridge_testkit::{h1::Script, net::Conn, origin::Origin};
+use skybridge_tests::World;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -74,6 +78,39 @@ async fn each_piece_and_the_trailers_pass_at_once() {
     upstream.expect("0\r\nx-end: 1\r\n\r\n").await;
     upstream.send("0\r\nx-sum: 7\r\n\r\n").await;
     client.expect("0\r\nx-sum: 7\r\n\r\n").await;
+}
+
+/// What looked at the fields before the body has passed the request by then: an upstream that merges the two would
+/// believe what is behind it (RFC 9110, section 6.5.1).
+#[tokio::test(start_paused = true)]
+async fn trailers_that_belong_before_the_body_or_claim_who_asks_do_not_pass() {
+    let forbidden = "x-forwarded-for: 198.51.100.7\r\nx_real_ip: 198.51.100.7\r\nauthorization: Basic c2VjcmV0\r\n\
+                     content-length: 5\r\nhost: evil.test\r\ntransfer-encoding: chunked\r\n";
+    for http2 in [false, true] {
+        let front = Front::with(
+            World::new(),
+            |world| {
+                let versions = if http2 { HttpVersions::Http2 } else { HttpVersions::default() };
+                world.builder().connect_options(ConnectOptions::new().http_versions(versions)).build()
+            },
+            |proxy| proxy,
+        );
+        let origin = if http2 { Origin::h2c() } else { Origin::h1() };
+        let origin = origin.handle(|request| async move {
+            let whole = request.into_body().collect().await.unwrap();
+            let names = whole.trailers().into_iter().flat_map(HeaderMap::keys).map(HeaderName::as_str);
+            http::Response::new(names.collect::<Vec<_>>().join(" "))
+        });
+        let _origin = origin.serve_on(front.world.listen());
+        for (trailers, expected) in [("", ""), ("x-end: 1\r\n", "x-end")] {
+            let head = "POST / HTTP/1.1\r\nhost: p.test\r\ntransfer-encoding: chunked\r\n\r\n";
+            let mut client = front.sends(format!("{head}3\r\none\r\n0\r\n{forbidden}{trailers}\r\n")).await;
+            let answered = client.head().await;
+            assert_eq!(answered.line(), "HTTP/1.1 200 OK", "{http2}");
+            assert_eq!(answered.header("content-length"), Some(&*expected.len().to_string()), "{http2}");
+            client.expect(expected).await;
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,34 @@
 //! WebSocket, and whatever else a connection is upgraded to.
 
 use super::Front;
-use skybridge_testkit::h1::Script;
+use skybridge_testkit::{
+    h1::Script,
+    net::{Conn, Listener},
+};
+use skybridge_tests::World;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
 
 const ASKED: &str = "GET /chat HTTP/1.1\r\nhost: p.test\r\nconnection: keep-alive, Upgrade\r\nupgrade: websocket\r\n\
                      sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nkeep-alive: timeout=5\r\n\r\n";
+
+const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+
+/// The client's end of an upgrade, and the upstream's.
+async fn upgraded(front: &Front, listener: &Listener) -> (Script<Conn>, Script<Conn>) {
+    let server = async {
+        let mut upstream = Script::new(listener.accept().await.0);
+        upstream.request().await;
+        upstream.send(SWITCHED).await;
+        upstream
+    };
+    let client = async {
+        let mut client = front.sends(ASKED).await;
+        client.head().await;
+        client
+    };
+    tokio::join!(client, server)
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_websocket_passes_both_ways_and_ends_on_both_sides() {
@@ -151,5 +175,169 @@ async fn an_upgrade_to_what_was_not_asked_for_is_none() {
         tokio::time::timeout(std::time::Duration::from_secs(100), both).await.unwrap();
         drop(listener);
         front.assert_nothing_left().await;
+    }
+}
+
+/// By virtual time, to the second. What passes either way counts.
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_ends_when_nothing_has_passed_either_way_for_an_hour_or_as_set() {
+    for (limit, seconds) in [(None, 3600), (Some(Duration::from_secs(5)), 5)] {
+        let front = Front::with(World::new(), World::client, |proxy| match limit {
+            Some(limit) => proxy.upgrade_idle_limit(limit),
+            None => proxy,
+        });
+        let listener = front.world.listen();
+        let (mut client, mut upstream) = upgraded(&front, &listener).await;
+        let short = Duration::from_secs(seconds - 1);
+        for _ in 0..3 {
+            tokio::time::sleep(short).await;
+            client.send("ping").await;
+            upstream.expect("ping").await;
+            tokio::time::sleep(short).await;
+            upstream.send("pong").await;
+            client.expect("pong").await;
+        }
+        let begin = front.world.executor.runtime().now();
+        let both = async { tokio::join!(client.expect_close(), upstream.expect_close()) };
+        tokio::time::timeout(Duration::from_secs(24 * 3600), both).await.unwrap();
+        assert_eq!((front.world.executor.runtime().now() - begin).as_secs(), seconds);
+        drop((client, upstream, listener));
+        front.assert_nothing_left().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_without_a_limit_may_be_silent_for_a_year() {
+    let front = Front::with(World::new(), World::client, |proxy| proxy.upgrade_idle_limit(Duration::MAX));
+    let listener = front.world.listen();
+    let (mut client, mut upstream) = upgraded(&front, &listener).await;
+    tokio::time::sleep(Duration::from_secs(365 * 24 * 3600)).await;
+    client.send("ping").await;
+    upstream.expect("ping").await;
+}
+
+/// A client that takes nothing of what has been switched to holds nothing for ever.
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_whose_answer_nobody_takes_ends_too() {
+    let front = Front::new();
+    front.world.net.at(super::PROXY.parse().unwrap()).window(16);
+    let listener = front.world.listen();
+    let client = async {
+        let mut conn = front.world.net.connect(super::PROXY.parse().unwrap()).await.unwrap();
+        conn.write_all(ASKED.as_bytes()).await.unwrap();
+        conn
+    };
+    let server = async {
+        let mut upstream = Script::new(listener.accept().await.0);
+        upstream.request().await;
+        upstream.send(SWITCHED).await;
+        upstream.expect_close().await;
+    };
+    let begin = front.world.executor.runtime().now();
+    let both = async { tokio::join!(client, server) };
+    let (_silent, ()) = tokio::time::timeout(Duration::from_secs(24 * 3600), both).await.unwrap();
+    assert_eq!((front.world.executor.runtime().now() - begin).as_secs(), 3600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_one_direction_passes_and_the_other_goes_on() {
+    for client_first in [true, false] {
+        let front = Front::new();
+        let listener = front.world.listen();
+        let (client, upstream) = upgraded(&front, &listener).await;
+        let (mut first, mut second) = if client_first { (client, upstream) } else { (upstream, client) };
+        first.send("that is all").await;
+        first.fin().await;
+        second.expect("that is all").await;
+        second.expect_close().await;
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            second.send("more").await;
+            first.expect("more").await;
+        }
+        second.fin().await;
+        first.expect_close().await;
+        drop((first, second, listener));
+        front.assert_nothing_left().await;
+    }
+}
+
+/// Not a byte is lost, doubled or mixed up, and of what nobody reads there is no more than the buffers hold.
+#[tokio::test(start_paused = true)]
+async fn both_ways_at_once_each_byte_passes_and_who_is_not_read_waits() {
+    const SIZE: usize = 4 << 20;
+    const UNDER_WAY: u64 = 512 << 10;
+    /// Bytes by which each place is told from others.
+    fn bytes(seed: u32) -> Vec<u8> {
+        (0..SIZE as u32).map(|at| (at.wrapping_add(seed).wrapping_mul(0x9e37_79b1) >> 24) as u8).collect()
+    }
+    let front = Front::new();
+    let listener = front.world.listen();
+    let (client, upstream) = upgraded(&front, &listener).await;
+    let ((client, none), (upstream, nothing)) = (client.into_parts(), upstream.into_parts());
+    assert!(none.is_empty() && nothing.is_empty());
+    let sent = [client.wire(), upstream.wire()];
+    let before = sent.each_ref().map(|wire| wire.bytes_sent());
+    let side = async |conn: Conn, says: Vec<u8>, hears: Vec<u8>| {
+        let (mut read, mut write) = split(conn);
+        let writes = async {
+            write.write_all(&says).await.unwrap();
+            write.shutdown().await.unwrap();
+        };
+        let reads = async {
+            // All that can be written is: virtual time goes on when nobody does anything.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            for (wire, before) in sent.iter().zip(before) {
+                assert!(wire.bytes_sent() - before < UNDER_WAY, "{} bytes wait", wire.bytes_sent());
+            }
+            let mut heard = vec![];
+            read.read_to_end(&mut heard).await.unwrap();
+            assert!(heard == hears, "{} bytes of {}", heard.len(), hears.len());
+        };
+        tokio::join!(writes, reads);
+    };
+    tokio::join!(side(client, bytes(1), bytes(2)), side(upstream, bytes(2), bytes(1)));
+    drop(listener);
+    front.assert_nothing_left().await;
+}
+
+/// Before the 101, while it is joined, and with bytes that nobody has taken yet.
+#[tokio::test(start_paused = true)]
+async fn whoever_leaves_an_upgrade_at_any_time_ends_it_for_the_other() {
+    for stage in ["asked", "joined", "full"] {
+        for client_leaves in [true, false] {
+            let front = Front::new();
+            let listener = front.world.listen();
+            if stage == "asked" {
+                let client = front.sends(ASKED).await;
+                let mut upstream = Script::new(listener.accept().await.0);
+                upstream.request().await;
+                // Or it would be asked again.
+                drop(listener);
+                if client_leaves {
+                    drop(client);
+                    upstream.expect_close().await;
+                } else {
+                    drop(upstream);
+                    let mut client = client;
+                    assert_eq!(client.head().await.line(), "HTTP/1.1 502 Bad Gateway");
+                }
+            } else {
+                let (client, upstream) = upgraded(&front, &listener).await;
+                let (leaves, mut stays) = if client_leaves { (client, upstream) } else { (upstream, client) };
+                if stage == "full" {
+                    let flood = vec![b'x'; 1 << 20];
+                    let _ = tokio::time::timeout(Duration::from_secs(1), stays.send(flood)).await;
+                }
+                leaves.get_ref().reset();
+                drop(leaves);
+                let begin = front.world.executor.runtime().now();
+                stays.expect_close().await;
+                let late = front.world.executor.runtime().now() - begin;
+                assert!(late < Duration::from_secs(1), "{stage} {client_leaves}: {late:?}");
+                drop((stays, listener));
+            }
+            front.assert_nothing_left().await;
+        }
     }
 }
