@@ -9,11 +9,11 @@ use skybridge_tests::World;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-const SIZE: usize = 100 << 20;
+pub(super) const SIZE: usize = 100 << 20;
 /// What may be under way: buffers of two connections, of the server and of the client.
-const UNDER_WAY: u64 = 2 << 20;
+pub(super) const UNDER_WAY: u64 = 2 << 20;
 
-async fn write(conn: &mut Conn, mut left: usize) {
+pub(super) async fn write(conn: &mut Conn, mut left: usize) {
     let piece = vec![b'x'; 64 << 10];
     while left > 0 {
         let length = left.min(piece.len());
@@ -22,7 +22,7 @@ async fn write(conn: &mut Conn, mut left: usize) {
     }
 }
 
-async fn read(conn: &mut Conn, mut left: usize) {
+pub(super) async fn read(conn: &mut Conn, mut left: usize) {
     let mut piece = vec![0; 64 << 10];
     while left > 0 {
         let length = left.min(piece.len());

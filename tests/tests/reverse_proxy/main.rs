@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
+mod beside;
 mod bodies;
 mod errors;
 mod fields;
@@ -48,7 +49,12 @@ impl Front {
         let client = client(&world);
         let upstream = format!("http://{HOST}").parse().unwrap();
         let proxy = change(ReverseProxy::with_runtime(client.clone(), upstream, world.executor.runtime()).unwrap());
-        let app = axum::Router::new().fallback_service(proxy).into_make_service_with_connect_info::<Peer>();
+        Self::serving(world, client, axum::Router::new().fallback_service(proxy))
+    }
+
+    /// Something else before [`HOST`].
+    fn serving(world: World, client: Client, app: axum::Router) -> Self {
+        let app = app.into_make_service_with_connect_info::<Peer>();
         let listener = Served(world.net.listen(PROXY.parse().unwrap()));
         let mut server = JoinSet::new();
         server.spawn(async move { axum::serve(listener, app).await.unwrap() });
