@@ -1,7 +1,7 @@
 //! `check`: what can be said about the code without running it.
 
 use crate::command::{Failure, Outcome, cargo, find, run as execute};
-use crate::{arrows, columns};
+use crate::{arrows, columns, weight};
 
 pub(crate) fn run() -> Outcome {
     execute(&mut cargo(["fmt", "--all", "--check"]))?;
@@ -10,6 +10,7 @@ pub(crate) fn run() -> Outcome {
     execute(&mut cargo(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]))?;
     execute(cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     arrows::run()?;
+    weight::run()?;
     deny()
 }
 

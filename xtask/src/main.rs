@@ -20,6 +20,7 @@ mod package;
 mod public_api;
 mod soak;
 mod test;
+mod weight;
 mod workspace;
 
 use std::process::ExitCode;
