@@ -134,6 +134,10 @@ async fn what_leads_to_where_egress_lets_nothing_go_is_fit_for_nothing() {
             for fit in [first.fit_for_tunnel(), through.fit_for_tls(), through.fit_for_http()] {
                 assert_eq!(fit == Err(Unfit::Egress), !is_allowed, "{egress:?} {proxies} {fit:?}");
             }
+            // A proxy of a foreign dialer is given the name, and goes to whichever address that has for it.
+            let by_foreign = link(&forwarded(0));
+            let is_allowed = proxies == 0 && egress.is_any();
+            assert_eq!(by_foreign.fit_for_http() == Ok(()), is_allowed, "{egress:?} {proxies}");
         }
     }
 }

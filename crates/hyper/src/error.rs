@@ -1,4 +1,4 @@
-use skybridge_core::{ConnectOptions, HttpVersions, Protocol};
+use skybridge_core::{ConnectOptions, EchMode, HttpVersions, Protocol};
 use std::fmt;
 
 /// The peer negotiated another version of HTTP than the client requires.
@@ -26,17 +26,21 @@ pub enum OptionUnsupported {
     Dial,
     /// Another name to send and to verify by TLS.
     ServerName,
+    /// The origin's name to be hidden ([`EchMode::Require`](skybridge_core::EchMode::Require)), where the connector runs
+    /// TLS.
+    Ech,
     /// A unix socket, for which there is no URI.
     UnixSocket,
 }
 
 impl OptionUnsupported {
-    /// The first option that a foreign connector would ignore.
-    pub(crate) fn of(connect_options: &ConnectOptions) -> Option<Self> {
+    /// The first option that a foreign connector would ignore, which runs TLS for this origin by itself or not.
+    pub(crate) fn of(connect_options: &ConnectOptions, runs_tls: bool) -> Option<Self> {
         match connect_options {
             connect_options if !connect_options.egress.is_any() => Some(Self::Egress),
             connect_options if connect_options.dial.is_some() => Some(Self::Dial),
             connect_options if connect_options.server_name.is_some() => Some(Self::ServerName),
+            connect_options if runs_tls && connect_options.ech == Some(EchMode::Require) => Some(Self::Ech),
             _ => None,
         }
     }
@@ -79,6 +83,7 @@ impl fmt::Display for OptionUnsupported {
             Self::Dial => "a foreign connector can't be given endpoints to dial",
             Self::UnixSocket => "a foreign connector can't dial a unix socket",
             Self::ServerName => "a foreign connector can't be given another server name",
+            Self::Ech => "a foreign connector that runs TLS can't be told to hide the origin's name (ECH)",
         })
     }
 }

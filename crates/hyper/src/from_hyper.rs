@@ -19,10 +19,12 @@ use tower_service::Service;
 /// with `http://` and the address of one endpoint, and opens a socket. As a *connector*, in place of tunnel and race,
 /// it is called with the origin: it resolves and connects by itself, and the endpoints of the route are not used, so
 /// that above it belongs a `RouteLayer::unresolved`, which looks up none (`examples/any_connector.rs`: pool and retry
-/// over any `Service<Uri>`). A
-/// route whose options such a connector can't honour is refused: proxies, public addresses only, endpoints to dial, and
-/// another server name. A connector doesn't say whether it runs TLS for `https`, so its user does, by
+/// over any `Service<Uri>`). A connector doesn't say whether it runs TLS for `https`, so its user does, by
 /// [`new`](Self::new) or [`with_tls`](Self::with_tls).
+///
+/// A route whose options such a connector can't honour is refused: proxies, limits of egress, endpoints to dial, another
+/// server name, and, where it runs TLS, a name that must be hidden by ECH. A [partition](skybridge_core::Partition)
+/// keeps connections apart, but not what the connector keeps by itself, such as TLS sessions.
 #[derive(Clone, Debug)]
 pub struct FromHyper<C> {
     connector: C,
@@ -53,8 +55,9 @@ where
     C::Error: Into<BoxError>,
     T: Connection,
 {
-    /// Connects to a URI, whose scheme says whether the connector runs TLS.
-    async fn open(mut self, uri: Uri, attempt: &Attempt) -> Result<Link<FromHyperIo<T>>, ConnectError> {
+    /// Connects to a URI, whose scheme says whether the connector runs TLS. `told` is where that leads to: all that is
+    /// known of the peer, if the connector doesn't tell its address.
+    async fn open(mut self, uri: Uri, attempt: &Attempt, told: Endpoint) -> Result<Link<FromHyperIo<T>>, ConnectError> {
         let does_tls = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
         let phase = attempt.phase(Phase::Tcp);
         let opened = async {
@@ -67,8 +70,7 @@ where
         };
         let connected = io.connected();
         let (local, remote) = addresses(&connected);
-        let remote = remote.unwrap_or_else(|| attempt.endpoint.clone());
-        let mut info = ConnInfo::new(attempt, local, remote);
+        let mut info = ConnInfo::new(attempt, local, remote.unwrap_or(told));
         // As hyper's client takes it: a proxy tunnels TLS, and forwards the rest.
         (info.tunnelled, info.forwarded) = (connected.is_proxied() && does_tls, connected.is_proxied() && !does_tls);
         if does_tls {
@@ -119,7 +121,8 @@ where
                 _ => return Err(attempt.failed(ConnectError::new(Phase::Tcp, OptionUnsupported::UnixSocket))),
             };
             let uri = uri(Scheme::Http, &authority).map_err(|error| attempt.failed(invalid_uri(error)))?;
-            this.open(uri, &attempt).await
+            let told = attempt.endpoint.clone();
+            this.open(uri, &attempt, told).await
         })
     }
 }
@@ -154,7 +157,8 @@ where
         if !route.proxies.is_empty() {
             return Err(ConnectError::new(Phase::Tunnel, ProxyUnsupported).fatal());
         }
-        if let Some(unsupported) = OptionUnsupported::of(route.target.connect_options()) {
+        let runs_tls = self.does_tls && route.target.origin().scheme() == Scheme::Https;
+        if let Some(unsupported) = OptionUnsupported::of(route.target.connect_options(), runs_tls) {
             return Err(ConnectError::new(Phase::Tcp, unsupported).fatal());
         }
         // Reported as an attempt at the first endpoint: which one the connector takes is known only afterwards.
@@ -162,8 +166,12 @@ where
         let none = || ConnectError::new(Phase::Tcp, "the route has no endpoint");
         let endpoint = first.ok_or_else(|| route.endpoints.error().unwrap_or_else(none))?;
         let attempt = route.attempt(endpoint);
-        let uri = self.uri_of(attempt.route.target.origin()).map_err(|error| attempt.failed(invalid_uri(error)))?;
-        self.open(uri, &attempt).await
+        let origin = attempt.route.target.origin();
+        let uri = self.uri_of(origin).map_err(|error| attempt.failed(invalid_uri(error)))?;
+        // Not the route's endpoint: the connector may have found another, and a wrong address lets a connection carry
+        // the requests of others.
+        let told = Endpoint::of(origin);
+        self.open(uri, &attempt, told).await
     }
 
     /// The URI to call the connector with. It names the port, as the default of `http://` may not be the origin's.

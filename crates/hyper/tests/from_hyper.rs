@@ -9,8 +9,8 @@ use hyper_util::{
     rt::TokioIo,
 };
 use skybridge_core::{
-    ConnectError, ConnectOptions, Connector, Dialer, Egress, Endpoint, Endpoints, Key, Phase, Proxy, ProxyKind, Route,
-    Target, Trust, Unfit,
+    ConnectError, ConnectOptions, Connector, Dialer, EchMode, Egress, EgressRule, Endpoint, Endpoints, Key, Phase,
+    Proxy, ProxyKind, Route, Target, Trust, Unfit,
 };
 use skybridge_dns::{Fixed, System};
 use skybridge_h1::H1;
@@ -23,12 +23,15 @@ use skybridge_route::RouteLayer;
 use skybridge_runtime::TokioRuntime;
 use skybridge_tcp::RaceLayer;
 use skybridge_testkit::{
+    certs::Ca,
     executor::Executor,
     fixtures,
     net::{Conn, Network},
     origin::Origin,
 };
+use skybridge_tls::{Roots, TlsConfig, TlsLayer};
 use std::{
+    error::Error,
     io,
     pin::Pin,
     sync::{Arc, Mutex},
@@ -271,18 +274,19 @@ async fn a_route_with_proxies_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn options_that_it_would_ignore_are_refused() {
     type RequestOptions = fn(&mut ConnectOptions);
-    let wishes: [(RequestOptions, OptionUnsupported); 3] = [
+    let wishes: [(RequestOptions, OptionUnsupported); 4] = [
         (|connect_options| connect_options.egress = Egress::public(), OptionUnsupported::Egress),
         (
             |connect_options| connect_options.dial = Some([fixtures::endpoint("192.0.2.7:443")].into()),
             OptionUnsupported::Dial,
         ),
         (|connect_options| connect_options.server_name = Some("b.test".into()), OptionUnsupported::ServerName),
+        (|connect_options| connect_options.ech = Some(EchMode::Require), OptionUnsupported::Ech),
     ];
     for (options, unsupported) in wishes {
         let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
-        let mut connector = FromHyper::new(foreign!(net, &asked, false, false));
+        let mut connector = FromHyper::with_tls(foreign!(net, &asked, false, false));
         let mut route = fixtures::route("https://a.test", ["192.0.2.7:443"], executor.ctx());
         let mut connect_options = ConnectOptions::default();
         options(&mut connect_options);
@@ -292,6 +296,57 @@ async fn options_that_it_would_ignore_are_refused() {
         assert_eq!(error.source_as::<OptionUnsupported>(), Some(&unsupported));
         assert_eq!(asked.lock().unwrap().len(), 0);
     }
+    // A TLS layer above hides the name.
+    let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
+    let _listener = net.listen("192.0.2.1:80".parse().unwrap());
+    let mut route = fixtures::route("https://a.test", ["192.0.2.7:443"], executor.ctx());
+    let origin = route.target.origin().clone();
+    route.target.key = Arc::new(Key::new(origin, ConnectOptions::new().ech(EchMode::Require)));
+    FromHyper::new(foreign!(net, &asked, false, false)).connect(route).await.unwrap();
+}
+
+/// The resolver's address is not the connector's, which looks names up by itself.
+#[tokio::test(start_paused = true)]
+async fn what_tells_no_address_is_never_coalesced_by_the_one_that_was_resolved() {
+    let (net, executor, asked, ca) = (Network::new(), Executor::new(), Asked::default(), Ca::new("a root"));
+    let origin = Origin::h2c().tls(&ca.leaf(["a.test", "b.test"]));
+    let origin = origin.serve_on(net.listen("192.0.2.1:80".parse().unwrap()));
+    let tls = TlsConfig::builder().roots(Roots::Given(vec![ca.der()])).build().unwrap();
+    let stack = ServiceBuilder::new()
+        .layer(PoolLayer::shared(executor.runtime()))
+        .layer(RouteLayer::new(Fixed::new([fixtures::endpoint("192.0.2.7:443")])))
+        .layer(NegotiateLayer::new(H1::new(), H2::new()))
+        .layer(TlsLayer::new(tls))
+        .service(FromHyper::new(foreign!(net, &asked, false, false)));
+    for url in ["https://a.test/", "https://b.test/"] {
+        let request = Request::get(url).body(Empty::<Bytes>::new()).unwrap();
+        let response = stack.clone().oneshot(request).await.unwrap();
+        let remote = &response.body().connection().unwrap().remote;
+        assert!(matches!(remote, Endpoint::Name { host, port: 443 } if url.contains(&**host)), "{remote}");
+        assert_eq!(text(response).await, "hello");
+    }
+    assert_eq!(*asked.lock().unwrap(), ["http://a.test:443/", "http://b.test:443/"]);
+    assert_eq!(origin.connections(), 2);
+}
+
+/// It would be given the name, and go to whichever address that has for it.
+#[tokio::test(start_paused = true)]
+async fn a_dialer_that_forwards_by_a_proxy_of_its_own_is_not_within_limits_of_egress() {
+    let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
+    let origin = Origin::h1().serve_on(net.listen("192.0.2.1:80".parse().unwrap()));
+    let egress = Egress::none().allow(EgressRule::new().network("192.0.2.7".parse().unwrap()));
+    let stack = ServiceBuilder::new()
+        .layer(PoolLayer::shared(executor.runtime()).connect_options(ConnectOptions::new().egress(egress)))
+        .layer(RouteLayer::new(Fixed::new([fixtures::endpoint("192.0.2.7:80")])))
+        .layer(NegotiateLayer::new(H1::new(), H2::new()))
+        .layer(RaceLayer::happy_eyeballs())
+        .service(FromHyper::new(foreign!(net, &asked, false, true)));
+    let request = Request::get("http://a.test/").body(Empty::<Bytes>::new()).unwrap();
+    let failed = stack.oneshot(request).await.map(|_| ()).unwrap_err();
+    let error: &(dyn Error + 'static) = &failed.error;
+    let mut causes = std::iter::successors(Some(error), |error| (*error).source());
+    assert_eq!(causes.find_map(|error| error.downcast_ref()), Some(&Unfit::Egress), "{:?}", failed.error);
+    assert_eq!(origin.requests().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]

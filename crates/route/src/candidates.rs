@@ -124,12 +124,35 @@ impl<R: Resolver> Candidates<R> {
 
     /// Within the limit of a proxy that is known to be down. That a proxy's name has no addresses is remembered.
     async fn resolve_first_hop(&self, candidate: &mut Candidate) -> Result<(), ConnectError> {
-        let Err(error) = self.resolve_endpoints(candidate).await else { return Ok(()) };
+        let Err(error) = self.resolve_endpoints(candidate).await else { return self.keep_allowed(candidate) };
         // A name without addresses is the origin's own where there is no proxy.
         if self.is_of_name(&error) && !candidate.route.proxies.is_empty() {
             candidate.history.path_failed(Phase::Resolve, &error, false);
         }
         Err(error)
+    }
+
+    /// Of the endpoints of a connector that looks names up by itself, and may have no race below that asks the egress
+    /// policy: those that it allows.
+    fn keep_allowed(&self, candidate: &mut Candidate) -> Result<(), ConnectError> {
+        let (origin, egress) = (self.target.origin(), &self.target.connect_options().egress);
+        if !self.settings.unresolved || egress.is_any() {
+            return Ok(());
+        }
+        let is_direct = candidate.route.proxies.is_empty();
+        let mut first_refused = None;
+        let mut allowed = candidate.route.endpoints.snapshot();
+        allowed.retain(|endpoint| {
+            let judged = if is_direct { egress.check(origin, endpoint) } else { egress.check_proxy(origin, endpoint) };
+            judged.map_err(|refused| first_refused.get_or_insert(refused)).is_ok()
+        });
+        match first_refused {
+            Some(refused) if allowed.is_empty() => Err(ConnectError::new(Phase::Tcp, refused).fatal()),
+            _ => {
+                candidate.route.endpoints = Endpoints::fixed(allowed);
+                Ok(())
+            }
+        }
     }
 
     /// Whether a look-up failed for its name, and not for want of a thread or a descriptor here, or within a time that
@@ -175,12 +198,6 @@ impl<R: Resolver> Candidates<R> {
         let https_record = is_own && origin.scheme() == Scheme::Https;
         if self.settings.unresolved {
             let endpoint = Endpoint::Name { host: host.into(), port };
-            let egress = &self.target.connect_options().egress;
-            let checked = match candidate.route.proxies.is_empty() {
-                true => egress.check(origin, &endpoint),
-                false => egress.check_proxy(origin, &endpoint),
-            };
-            checked.map_err(|refused| ConnectError::new(Phase::Tcp, refused).fatal())?;
             candidate.route.endpoints = Endpoints::fixed([endpoint]);
             return Ok(());
         }

@@ -28,7 +28,8 @@ impl RouteLayer<Unresolved> {
     /// up. For a connector that takes an origin and looks it up by itself, such as a `Service<Uri>` of hyper-util's
     /// kind, in place of the layers below. Endpoints [to dial](skybridge_core::ConnectOptions::dial) and addresses in
     /// URLs are as with a resolver. A target whose [`Egress`](skybridge_core::Egress) is limited is refused, unless its
-    /// address is known: which one a name has, the connector would be alone to know.
+    /// address is known and allowed: which one a name has, the connector would be alone to know. So are the
+    /// [families](Self::families) that a name is connected to the connector's to choose.
     ///
     /// ```
     /// use skybridge_core::{Connector, Endpoint, Plan, Planner, Route, Target};

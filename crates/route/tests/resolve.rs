@@ -52,6 +52,34 @@ async fn unresolved_names_are_left_to_the_connector_and_no_lookup_is_told() {
     assert!(error.source_as::<NoAddresses>().is_some(), "{error:?}");
 }
 
+/// What is below may have no race that asks the egress policy.
+#[tokio::test(start_paused = true)]
+async fn where_nothing_is_resolved_a_known_address_passes_if_egress_allows_it() {
+    let world = World::new();
+    let planner = RouteLayer::unresolved().layer(world.connector());
+    let allowed = || Egress::none().allow(EgressRule::new().network("192.0.2.1".parse().unwrap()));
+    let proxy = |address: &str| vec![Proxy::new(ProxyKind::Http, address, 80)];
+    let rows: [(&str, ConnectOptions, &[Endpoint]); 7] = [
+        ("http://192.0.2.1", ConnectOptions::new(), &[at(1)]),
+        ("http://192.0.2.1", ConnectOptions::new().egress(allowed()), &[at(1)]),
+        ("http://192.0.2.2", ConnectOptions::new().egress(allowed()), &[]),
+        ("http://a.test", ConnectOptions::new().dial([at(2), at(1)]).egress(allowed()), &[at(1)]),
+        ("http://a.test", ConnectOptions::new().dial([at(2)]).egress(allowed()), &[]),
+        ("http://a.test", ConnectOptions::new().proxies(proxy("192.0.2.1")).egress(allowed()), &[at(1)]),
+        ("http://a.test", ConnectOptions::new().proxies(proxy("192.0.2.2")).egress(allowed()), &[]),
+    ];
+    for (url, options, expected) in rows {
+        let planned = plan(&planner, world.target_with(url, |own| *own = options)).await;
+        match planned {
+            Ok(planned) => assert_eq!(planned.route().endpoints.snapshot(), expected, "{url}"),
+            Err(error) => {
+                assert!(expected.is_empty() && error.is_fatal(), "{error:?}");
+                assert!(error.source_as::<EgressRefused>().is_some(), "{error:?}");
+            }
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_to_be_dialled_is_dialled_and_nobody_asked() {
     let world = World::new();

@@ -399,12 +399,13 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7, L8> ClientBuilder<R, D, Seams<L0, L1,
     /// proxies stay above it. One that runs TLS by itself is put in place of these too, by
     /// `above_tls(`[`InPlace::new`](crate::seams::InPlace::new)`(connector))`.
     ///
-    /// With [`unresolved`](Self::unresolved) it looks up names by itself. `FromHyper` of `skybridge-hyper` makes one of
-    /// any `Service<Uri>` for hyper-util.
+    /// With [`unresolved`](Self::unresolved) it looks up names by itself. It connects to an endpoint of the route, which
+    /// is the first proxy's where there is one, and not to the origin: what a tunnel or a proxy is told must not reach
+    /// that. `FromHyper` of `skybridge-hyper` makes one of any `Service<Uri>` for hyper-util.
     ///
     /// ```
     /// # use skybridge_testkit::origin::Origin;
-    /// use skybridge::{Client, types::{ConnInfo, ConnectError, Link, Phase, Route}};
+    /// use skybridge::{Client, types::{ConnInfo, ConnectError, Endpoint, Link, Phase, Route}};
     /// use tokio::net::TcpStream;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -412,11 +413,14 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7, L8> ClientBuilder<R, D, Seams<L0, L1,
     /// # let origin = Origin::h1().handle(|_| async { http::Response::new("hello".to_owned()) }).start().await;
     /// # let url = origin.url("/");
     /// async fn connect(route: Route) -> Result<Link<TcpStream>, ConnectError> {
-    ///     let origin = route.target.origin();
-    ///     let stream = TcpStream::connect((origin.name(), origin.port())).await?;
-    ///     let remote = stream.peer_addr()?.into();
-    ///     let attempt = route.attempt(remote);
-    ///     let info = ConnInfo::new(&attempt, stream.local_addr().ok(), attempt.endpoint.clone());
+    ///     let endpoint = route.endpoints.snapshot().into_iter().next();
+    ///     let stream = match &endpoint {
+    ///         Some(Endpoint::Name { host, port }) => TcpStream::connect((&**host, *port)).await?,
+    ///         Some(Endpoint::Inet(addr)) => TcpStream::connect(addr).await?,
+    ///         _ => return Err(ConnectError::new(Phase::Tcp, "neither a name nor an address")),
+    ///     };
+    ///     let remote = Endpoint::from(stream.peer_addr()?);
+    ///     let info = ConnInfo::new(&route.attempt(remote.clone()), stream.local_addr().ok(), remote);
     ///     Ok(Link::new(stream, info))
     /// }
     ///

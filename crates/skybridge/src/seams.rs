@@ -51,7 +51,8 @@ pub struct Seams<
 }
 
 /// A layer that puts a service of one's own in place of all that is below, at whichever seam:
-/// `above_tls(InPlace::new(connector))` is a connector that runs TLS by itself.
+/// `above_tls(InPlace::new(connector))` is a connector that runs TLS by itself. What the builder is told of the layers
+/// that it is in place of, such as pins, has no effect then: the service must do as much by itself.
 #[derive(Clone, Copy, Debug)]
 pub struct InPlace<C>(pub(crate) C);
 

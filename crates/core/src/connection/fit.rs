@@ -161,6 +161,8 @@ impl ConnInfo {
     fn is_where_it_may_be(&self) -> Result<(), Unfit> {
         let (origin, egress) = (self.route.target.origin(), &self.route.target.connect_options().egress);
         let judged = match &*self.route.proxies {
+            // By a proxy that the route doesn't name: it is given a name, and it alone knows the address.
+            [] if self.forwarded && !egress.is_any() => return Err(Unfit::Egress),
             [] => egress.check(origin, &self.remote),
             _ => egress.check_proxy(origin, &self.remote),
         };
