@@ -1,6 +1,9 @@
 //! A connection, and the handshake that makes it, as services: for pools and balancers that are not of this stack.
 
-use crate::{BoxError, ConnectError, Connection, Delivery, Error, Failed, Handshake, Link, Phase, sync::Mutex};
+use crate::{
+    BoxError, ConnInfo, ConnectError, ConnectOptions, Connection, Delivery, Error, Failed, Handshake, KeyRef, Link,
+    OriginRef, Phase, RequestOptions, Scheme, sync::Mutex,
+};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
@@ -9,6 +12,7 @@ use std::{
     fmt,
     future::Future,
     marker::PhantomData,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
@@ -22,10 +26,16 @@ use tower_service::Service;
 /// end, or dropped and what is left of it come; HTTP/2 always, and a request waits within its call for a stream. An
 /// error of `poll_ready` is the end of the connection. The response's body holds the connection until its end. A call
 /// that is dropped before its response closes a connection of HTTP/1.1, and resets the stream of HTTP/2.
+///
+/// Clones are of one connection, which closes after the last of them. One of HTTP/1.1 is had by one of them at a time:
+/// from when it is ready until its response is read, or it is dropped.
+///
+/// No pool has chosen the connection for the request. So a request is refused, unsent, that asks for more protection
+/// than the connection has ([`ConnInfo::fit_for_key`]), or for an `https` host that its certificate is not valid for.
 pub struct ConnectionService<C, B> {
-    /// Not in an exchange; always, if it can be shared.
-    here: Option<C>,
-    desk: Arc<Desk<C>>,
+    /// For the next call, since it was ready.
+    reserved: Option<Returning<C>>,
+    seat: Seat<C>,
     _request: PhantomData<fn(B)>,
 }
 
@@ -65,14 +75,22 @@ pub struct ConnectionBody<C, R> {
 /// What is given back in any case: what is left of its exchange is the connection's to read or to cut off.
 struct Returning<C>(Lent<C>);
 
-/// Where an exclusive connection is given back.
+/// Where the connection is while nobody has it, or all the time, if it can be shared.
 struct Desk<C>(Mutex<Returned<C>>);
 
 struct Returned<C> {
     connection: Option<C>,
     /// It was closed in an exchange: it doesn't come back.
     is_lost: bool,
-    waker: Option<Waker>,
+    /// The clones that wait for it. All are woken: one that is woken may never ask.
+    waiting: Vec<(u64, Waker)>,
+    next_seat: u64,
+}
+
+/// A clone's place among those that wait.
+struct Seat<C> {
+    desk: Arc<Desk<C>>,
+    number: u64,
 }
 
 /// A connection in an exchange.
@@ -87,8 +105,12 @@ struct Lent<C> {
 impl<C, B> ConnectionService<C, B> {
     /// A service of this connection.
     pub fn new(connection: C) -> Self {
-        let returned = Returned { connection: None, is_lost: false, waker: None };
-        Self { here: Some(connection), desk: Arc::new(Desk(Mutex::new(returned))), _request: PhantomData }
+        let returned = Returned { connection: Some(connection), is_lost: false, waiting: Vec::new(), next_seat: 0 };
+        Self::at(Seat::at(Arc::new(Desk(Mutex::new(returned)))))
+    }
+
+    fn at(seat: Seat<C>) -> Self {
+        Self { reserved: None, seat, _request: PhantomData }
     }
 }
 
@@ -101,26 +123,66 @@ where
     type Future = ConnectionExchange<C, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        let connection = match &mut self.here {
-            Some(connection) => connection,
-            none => none.insert(ready!(self.desk.poll_back(cx)).map_err(Failed::lost)?),
+        let reserved = match &mut self.reserved {
+            Some(reserved) => reserved,
+            none => none.insert(Returning(ready!(self.seat.poll_lent::<B>(cx)).map_err(Failed::lost)?)),
         };
-        connection.poll_ready(cx).map_err(Failed::lost)
+        let Some(connection) = &mut reserved.0.connection else { return Poll::Ready(Err(Failed::lost(closed()))) };
+        let ready = ready!(connection.poll_ready(cx));
+        if ready.is_err() {
+            // The others are told by it, too.
+            self.reserved = None;
+        }
+        Poll::Ready(ready.map_err(Failed::lost))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let connection = match self.here.as_ref().and_then(Connection::share) {
-            Some(handle) => Lent { connection: Some(handle), desk: None },
-            None => Lent { connection: self.here.take(), desk: Some(Arc::clone(&self.desk)) },
+        let connection = match self.reserved.take() {
+            Some(mut reserved) => reserved.0.take(),
+            None => Lent { connection: None, desk: None },
         };
         ConnectionExchange { connection, request: Some(request) }
     }
 }
 
-impl<C: fmt::Debug, B> fmt::Debug for ConnectionService<C, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectionService").field("idle", &self.here).finish_non_exhaustive()
+impl<C, B> Clone for ConnectionService<C, B> {
+    fn clone(&self) -> Self {
+        Self::at(Seat::at(Arc::clone(&self.seat.desk)))
     }
+}
+
+impl<C, B> fmt::Debug for ConnectionService<C, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionService").field("is_reserved", &self.reserved.is_some()).finish_non_exhaustive()
+    }
+}
+
+fn closed() -> Error {
+    Error::new(Delivery::Unsent, Phase::Acquire, "the connection was closed with an exchange that was given up")
+}
+
+/// Whether the connection protects a request as that asks to be: what a pool's key sees to.
+fn protects<B>(info: &ConnInfo, request: &Request<B>) -> Result<(), Error> {
+    let none = ConnectOptions::default();
+    let unsent = |error: BoxError| Error::new(Delivery::Unsent, Phase::Acquire, error);
+    if request.uri().scheme().is_none() {
+        return Ok(());
+    }
+    let origin = OriginRef::of(request.uri()).map_err(|error| unsent(error.into()))?;
+    let options = request.extensions().get().map_or(&none, |options: &RequestOptions| &options.connect_options);
+    let own = &*info.route.target.key;
+    let key = KeyRef::of(origin, options);
+    if key == own.as_ref() {
+        return Ok(());
+    }
+    let key = key.to_owned().map_err(|error| unsent(error.into()))?;
+    info.fit_for_key(&key).map_err(|unfit| unsent(unfit.into()))?;
+    let is_covered = || info.tls.as_ref().is_some_and(|tls| tls.covers.covers(&key.origin));
+    if key.origin != own.origin && key.origin.scheme() == Scheme::Https && !is_covered() {
+        let error = "the certificate of the connection is not valid for the request's host";
+        return Err(unsent(error.into()).to(&key.origin));
+    }
+    Ok(())
 }
 
 // === impl HandshakeService ===
@@ -200,6 +262,10 @@ where
                 this.connection.give_back();
                 return Poll::Ready(Err(Failed::new(error, this.request.take().map(Box::new))));
             }
+            if let Some(Err(error)) = this.request.as_ref().map(|request| protects(connection.info(), request)) {
+                this.connection.give_back();
+                return Poll::Ready(Err(Failed::new(error, this.request.take().map(Box::new))));
+            }
             connection.start_from(&mut this.request);
         }
         match ready!(connection.poll_response(cx)) {
@@ -275,29 +341,59 @@ impl<C, R> fmt::Debug for ConnectionBody<C, R> {
 // === impl Desk ===
 
 impl<C> Desk<C> {
-    fn poll_back(&self, cx: &mut Context<'_>) -> Poll<Result<C, Error>> {
-        let mut returned = self.0.lock();
-        if let Some(connection) = returned.connection.take() {
-            return Poll::Ready(Ok(connection));
-        }
-        if returned.is_lost {
-            let error = "the connection was closed with an exchange that was given up";
-            return Poll::Ready(Err(Error::new(Delivery::Unsent, Phase::Acquire, error)));
-        }
-        returned.waker = Some(cx.waker().clone());
-        Poll::Pending
-    }
-
     fn put(&self, connection: Option<C>) {
-        let waker = {
+        let waiting = {
             let mut returned = self.0.lock();
             returned.is_lost |= connection.is_none();
             returned.connection = connection;
-            returned.waker.take()
+            mem::take(&mut returned.waiting)
         };
-        if let Some(waker) = waker {
-            waker.wake();
+        waiting.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+}
+
+// === impl Seat ===
+
+impl<C> Seat<C> {
+    fn at(desk: Arc<Desk<C>>) -> Self {
+        let number = {
+            let mut returned = desk.0.lock();
+            returned.next_seat += 1;
+            returned.next_seat
+        };
+        Self { desk, number }
+    }
+
+    /// A handle to the connection, or the connection itself when nobody else has it.
+    fn poll_lent<B>(&self, cx: &mut Context<'_>) -> Poll<Result<Lent<C>, Error>>
+    where
+        C: Connection<B>,
+    {
+        let mut returned = self.desk.0.lock();
+        if let Some(handle) = returned.connection.as_ref().and_then(Connection::share) {
+            return Poll::Ready(Ok(Lent { connection: Some(handle), desk: None }));
         }
+        if let connection @ Some(_) = returned.connection.take() {
+            return Poll::Ready(Ok(Lent { connection, desk: Some(Arc::clone(&self.desk)) }));
+        }
+        if returned.is_lost {
+            return Poll::Ready(Err(closed()));
+        }
+        match returned.waiting.iter_mut().find(|(number, _)| *number == self.number) {
+            Some((_, waker)) => waker.clone_from(cx.waker()),
+            None => returned.waiting.push((self.number, cx.waker().clone())),
+        }
+        Poll::Pending
+    }
+}
+
+impl<C> Drop for Seat<C> {
+    fn drop(&mut self) {
+        let mut returned = self.desk.0.lock();
+        let at = returned.waiting.iter().position(|(number, _)| *number == self.number);
+        let waker = at.map(|at| returned.waiting.swap_remove(at));
+        drop(returned);
+        drop(waker);
     }
 }
 
