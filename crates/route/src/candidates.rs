@@ -103,7 +103,7 @@ impl<R: Resolver> Candidates<R> {
         self.first_error.get_or_insert(error);
     }
 
-    async fn decide(&self, proxies: Arc<[Proxy]>) -> Result<Box<Candidate>, ConnectError> {
+    async fn decide(&mut self, proxies: Arc<[Proxy]>) -> Result<Box<Candidate>, ConnectError> {
         let mut route = Route::direct(self.target.clone(), Endpoints::fixed([]));
         let history = Arc::new(RouteHistory::new(Arc::clone(&self.database), &self.target, Arc::clone(&proxies)));
         route.proxies = proxies;
@@ -123,7 +123,7 @@ impl<R: Resolver> Candidates<R> {
     }
 
     /// Within the limit of a proxy that is known to be down. That a proxy's name has no addresses is remembered.
-    async fn resolve_first_hop(&self, candidate: &mut Candidate) -> Result<(), ConnectError> {
+    async fn resolve_first_hop(&mut self, candidate: &mut Candidate) -> Result<(), ConnectError> {
         let Err(error) = self.resolve_endpoints(candidate).await else { return self.keep_allowed(candidate) };
         // A name without addresses is the origin's own where there is no proxy.
         if self.is_of_name(&error) && !candidate.route.proxies.is_empty() {
@@ -164,7 +164,7 @@ impl<R: Resolver> Candidates<R> {
     }
 
     /// Where the first proxy listens or, without proxies, the origin.
-    async fn resolve_endpoints(&self, candidate: &mut Candidate) -> Result<(), ConnectError> {
+    async fn resolve_endpoints(&mut self, candidate: &mut Candidate) -> Result<(), ConnectError> {
         let origin = self.target.origin();
         let (ip, host, port) = match candidate.route.proxies.first() {
             Some(proxy) => (proxy.ip(), proxy.name(), proxy.port),
@@ -235,7 +235,7 @@ impl<R: Resolver> Candidates<R> {
 
     /// Where the origin listens, if the last proxy must be given an address: a SOCKS proxy that doesn't resolve names,
     /// or any proxy when the target names the endpoints to dial.
-    async fn resolve_proxy_targets(&self, candidate: &mut Candidate) -> Result<(), ConnectError> {
+    async fn resolve_proxy_targets(&mut self, candidate: &mut Candidate) -> Result<(), ConnectError> {
         let Some(last) = candidate.route.proxies.last() else { return Ok(()) };
         let origin = self.target.origin();
         let dial = self.target.connect_options().dial.as_ref();
@@ -271,7 +271,7 @@ impl<R: Resolver> Candidates<R> {
         }
     }
 
-    async fn resolve(&self, candidate: &mut Candidate, lookup: Lookup) -> Result<Endpoints, ConnectError> {
+    async fn resolve(&mut self, candidate: &mut Candidate, lookup: Lookup) -> Result<Endpoints, ConnectError> {
         let (route, history) = (&candidate.route, &candidate.history);
         let limit = candidate.limit.map_or(self.settings.timeout, |limit| limit.min(self.settings.timeout));
         let resolved = resolve(self.resolver.clone(), &self.settings, lookup, route, history, limit).await?;

@@ -13,7 +13,7 @@ use skybridge_dns::Fixed;
 use skybridge_route::{NoAddresses, RouteLayer};
 use skybridge_testkit::{drop_walk::drop_walk, fixtures};
 use std::io::ErrorKind;
-use tower::Layer;
+use tower::{Layer, util::BoxCloneService};
 
 #[tokio::test(start_paused = true)]
 async fn an_address_is_never_asked_for() {
@@ -106,6 +106,16 @@ async fn another_host_is_looked_up_in_place_of_the_origins_unless_it_is_denied()
     let error = reach(&world.planner(), to("b.test", denied)).await.map(|_| ()).unwrap_err();
     assert!(error.is_fatal() && error.source_as::<EgressRefused>().is_some(), "{error:?}");
     assert_eq!(world.net.name("b.test").queries(), 1);
+}
+
+/// As any of tower's boxed services.
+#[tokio::test(start_paused = true)]
+async fn a_resolver_needs_to_be_no_sync() {
+    let world = World::new();
+    world.up(1, 0).host("a.test", [1]);
+    let resolver = BoxCloneService::new(world.net.resolver());
+    let planner = RouteLayer::new(resolver).layer(world.connector());
+    assert_eq!(reach(&planner, world.target("http://a.test")).await.unwrap().info.remote, at(1));
 }
 
 #[tokio::test(start_paused = true)]

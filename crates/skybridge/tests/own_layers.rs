@@ -6,9 +6,9 @@
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use skybridge::{
-    Body, Client, Endpoint, RequestBody, ResponseExt, Timeouts,
+    Body, CacheLayer, Client, Endpoint, RequestBody, ResponseExt, Timeouts,
     seams::{ClientStack, InPlace},
-    types::{Attempt, ConnInfo, ConnectError, Delivery, Failed, Link, Route, Target},
+    types::{Attempt, ConnInfo, ConnectError, Delivery, Failed, Link, Query, Resolver, Route, Target},
 };
 use skybridge_testkit::{
     executor::{Executor, run_until_idle},
@@ -17,6 +17,7 @@ use skybridge_testkit::{
     origin::Origin,
 };
 use std::{
+    cell::Cell,
     future::{Future, poll_fn},
     pin::Pin,
     sync::{Arc, Mutex},
@@ -237,6 +238,24 @@ async fn a_connector_of_ones_own_is_in_place_of_race_and_dialer_and_of_more_at_a
     assert_eq!(text(&client).await, "hello");
     assert_eq!((asked.take().len(), seen.take().len()), (1, 2));
     assert_eq!(stage.net.name("a.test").queries(), 0);
+}
+
+/// It is asked on clones, so that neither the client nor its calls are bound to a thread for it.
+#[tokio::test(start_paused = true)]
+async fn a_resolver_that_is_not_sync_makes_a_client_that_is() {
+    const fn is_shared<T: Send + Sync>(shared: T) -> T {
+        shared
+    }
+    let stage = Stage::new();
+    let (resolver, asked) = (stage.net.resolver(), Cell::new(0));
+    let counting = tower::service_fn(move |query: Query| {
+        asked.set(asked.get() + 1);
+        let mut resolver = resolver.clone();
+        async move { Resolver::resolve(&mut resolver, query).await }
+    });
+    let client: Client = is_shared(stage.builder().resolver(CacheLayer::new().layer(counting)).build());
+    assert_eq!(text(&client).await, "hello");
+    assert_eq!(stage.net.name("a.test").queries(), 1);
 }
 
 /// Refuses the first request, as a busy peer does, and gives it back.

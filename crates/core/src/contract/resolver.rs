@@ -8,13 +8,15 @@ use tower_service::Service;
 
 /// Trait alias: a service that turns a [`Query`] into a stream of [`Answer`]s. Implement `Service`, bound on this.
 ///
+/// It needn't be `Sync`: each query is asked of a clone.
+///
 /// To drop the future or the stream cancels the query; others that share its lookup are not affected.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not resolve a `Query`",
     label = "not a resolver",
     note = "a resolver is a `tower::Service<Query>` whose response is a stream of `Result<Answer, _>`, such as `skybridge_dns::System`"
 )]
-pub trait Resolver: Clone + Send + Sync + 'static {
+pub trait Resolver: Clone + Send + 'static {
     /// The answers, as they arrive.
     type Answers: Stream<Item = Result<Answer, Self::AnswerError>> + Send + 'static;
     /// The error that ends the stream early.
@@ -33,7 +35,7 @@ pub trait Resolver: Clone + Send + Sync + 'static {
 #[diagnostic::do_not_recommend]
 impl<S, A, E> Resolver for S
 where
-    S: Service<Query, Response = A> + Clone + Send + Sync + 'static,
+    S: Service<Query, Response = A> + Clone + Send + 'static,
     S::Error: Into<ConnectError> + Send,
     S::Future: Send + 'static,
     A: Stream<Item = Result<Answer, E>> + Send + 'static,
