@@ -36,7 +36,7 @@ impl CertificateReport {
         tls.certificates().into_iter().map(Self::of).collect()
     }
 
-    fn of(certificate: Certificate) -> Self {
+    pub(crate) fn of(certificate: Certificate) -> Self {
         let names = certificate.names.as_ref().map(|names| names.iter().map(ToString::to_string).collect());
         Self {
             names,
@@ -78,6 +78,11 @@ pub(crate) fn lines(tls: &TlsInfo, host: &str, now: SystemTime) -> Vec<String> {
     lines
 }
 
+/// Whose it is.
+pub(crate) fn subject(certificate: &Certificate) -> String {
+    certificate.subject.as_deref().unwrap_or(UNREAD).to_owned()
+}
+
 /// Those that are for the host first.
 fn names(certificate: &Certificate, host: &str) -> String {
     let Some(names) = &certificate.names else { return UNREAD.to_owned() };
@@ -95,7 +100,7 @@ fn names(certificate: &Certificate, host: &str) -> String {
     told.join(", ") + none
 }
 
-fn validity(certificate: &Certificate, now: SystemTime) -> String {
+pub(crate) fn validity(certificate: &Certificate, now: SystemTime) -> String {
     let (Some(from), Some(until)) = (certificate.not_before, certificate.not_after) else { return UNREAD.to_owned() };
     format!("from {} to {}, {}", seconds(from), seconds(until), expiry(certificate, now))
 }

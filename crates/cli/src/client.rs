@@ -3,6 +3,7 @@
 use crate::{
     args::{Args, DnsServers, EchArg, Interface},
     haproxy::{HaproxyHeader, HaproxyLayer},
+    look::LookLayer,
     observer::{CallObserver, ObservedDialer},
     proxies::{self, Proxies},
     resolve::ResolveLayer,
@@ -97,6 +98,7 @@ fn asking(
                 .user_agent(proxies::user_agent(args)),
         )
         .race(race(args))
+        .above_tls(LookLayer(args.look.clone()))
         .above_tunnel(HaproxyLayer(haproxy(args)))
         .dialer(ObservedDialer::new(tcp(args), Arc::clone(observer)));
     Ok(client.build())

@@ -2,7 +2,8 @@
 //! public API: what it can do, a user of the library can do. Flags are in `args`, the client that they describe in
 //! `client`, one URL in `call`, its requests in `call_chain`, the layers above the client in `layers`. `outcome` is the
 //! result of a call; `fault` and `exit` classify errors. `observer` keeps what happened; `report`, `write_out`,
-//! `verbose` and `timelines` print it, the last as `terminal` can show it. `explain` says what would happen.
+//! `verbose` and `timelines` print it, the last as `terminal` can show it. `explain` says what would happen, `pins`
+//! which keys servers have.
 
 mod archived;
 mod args;
@@ -25,11 +26,14 @@ mod haproxy;
 mod head;
 mod job_url;
 mod layers;
+mod look;
 mod named_file;
 mod observer;
 mod outcome;
 mod payload;
 mod percent;
+mod pins;
+mod pins_told;
 mod progress;
 mod proxied;
 mod proxies;
@@ -72,6 +76,7 @@ fn main() -> ExitCode {
             None => on_tokio(run::run(parts)),
         },
         Ok(Command::Explain(parts)) => on_tokio(explain::explain(parts)),
+        Ok(Command::Pins(parts)) => on_tokio(pins::pins(parts)),
         #[cfg(feature = "tour")]
         Ok(Command::Tour) => on_tokio(async { Ok(tour::tour().await) }),
         Ok(Command::Text(text)) => {

@@ -25,6 +25,13 @@ const EXPLAINS: &str =
 what the pool would do. Names that this side looks up are looked up; nothing else is connected to. The flags
 are those of a fetch; --report writes JSON.";
 
+/// In front of hosts and flags: the pins of these servers are printed.
+const PINS: &str = "pins";
+
+const TELLS_PINS: &str = "Prints the pins of https servers: the path that vouches for each, whose every key is, and the lines to paste. Each is
+connected to by the way that the flags name, up to TLS, and sent no request. Pins among the flags don't count. One
+that fails verification is exit 60, unless -k is given, and what it presents is printed. --report writes JSON.";
+
 /// Why the command line is invalid.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Usage(String);
@@ -34,6 +41,8 @@ pub(crate) enum Command {
     Fetch(Vec<Part>),
     /// The same, to be explained.
     Explain(Vec<Part>),
+    /// The same, whose servers' pins are to be printed.
+    Pins(Vec<Part>),
     #[cfg(feature = "tour")]
     Tour,
     /// Text to print: help, or the version.
@@ -57,16 +66,21 @@ pub(crate) fn read(mut arguments: Vec<OsString>) -> Result<Command, Usage> {
     if arguments.get(1).is_some_and(|first| first == "tour") {
         return tour(arguments.get(2));
     }
-    let explains = arguments.get(1).is_some_and(|first| first == EXPLAIN);
-    if explains {
+    let verb = [EXPLAIN, PINS].into_iter().find(|verb| arguments.get(1).is_some_and(|first| first == verb));
+    if verb.is_some() {
         arguments.remove(1);
     }
     match args::parse(arguments) {
-        Ok(parts) if explains && parts.iter().all(|part| part.args.text().is_none()) => Ok(Command::Explain(parts)),
-        Ok(parts) => Ok(Command::Fetch(parts)),
-        Err((error, arguments)) => match error.kind() {
-            ErrorKind::DisplayHelp if explains => Ok(Command::Text(help_of_explain(&error.to_string()))),
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Command::Text(error.to_string())),
+        Ok(parts) if parts.iter().any(|part| part.args.text().is_some()) => Ok(Command::Fetch(parts)),
+        Ok(parts) => Ok(match verb {
+            Some(PINS) => Command::Pins(parts),
+            Some(_) => Command::Explain(parts),
+            None => Command::Fetch(parts),
+        }),
+        Err((error, arguments)) => match (error.kind(), verb) {
+            (ErrorKind::DisplayHelp, Some(PINS)) => Ok(Command::Text(help_of(PINS, "HOST", TELLS_PINS, &error))),
+            (ErrorKind::DisplayHelp, Some(_)) => Ok(Command::Text(help_of(EXPLAIN, "URL", EXPLAINS, &error))),
+            (ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, _) => Ok(Command::Text(error.to_string())),
             _ => Err(Usage(explain(&error, &arguments))),
         },
     }
@@ -96,9 +110,10 @@ fn tour(_: Option<&OsString>) -> Result<Command, Usage> {
 }
 
 /// The same flags, and what they are for here.
-fn help_of_explain(help: &str) -> String {
+fn help_of(verb: &str, what: &str, does: &str, help: &clap::Error) -> String {
+    let help = help.to_string();
     let rest = help.split_once("\n\nArguments:").map_or("", |(_, rest)| rest);
-    format!("{EXPLAINS}\n\nUsage: skybridge {EXPLAIN} [OPTIONS] [URL]...\n\nArguments:{rest}")
+    format!("{does}\n\nUsage: skybridge {verb} [OPTIONS] [{what}]...\n\nArguments:{rest}")
 }
 
 fn explain(error: &clap::Error, arguments: &[OsString]) -> String {

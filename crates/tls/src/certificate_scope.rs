@@ -31,6 +31,10 @@ impl CertificateScope for VerifiedPeer {
     fn certificates(&self) -> Vec<Certificate> {
         self.path.certificates()
     }
+
+    fn path(&self) -> Vec<Certificate> {
+        self.path.describe(self.config.anchors())
+    }
 }
 
 /// As certificates and pins name it.

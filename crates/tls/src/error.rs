@@ -85,7 +85,7 @@ pub enum TlsError {
         source: BoxError,
     },
     /// No key on the verified path matches a pin of the host.
-    PinMismatch(PinMismatch),
+    PinMismatch(Box<PinMismatch>),
     /// The peer chose a protocol by ALPN that it was not offered.
     UnknownProtocol,
     /// HTTP/2 is required, and the peer chose nothing by ALPN (RFC 9113, section 3.2).
@@ -338,7 +338,7 @@ impl StdError for TlsError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Certificate { source, .. } | Self::RevocationUnknown { source, .. } => Some(&**source),
-            Self::PinMismatch(mismatch) => Some(mismatch),
+            Self::PinMismatch(mismatch) => Some(&**mismatch),
             Self::EchRequired { source: Some(error), .. } => Some(error),
             Self::EchPublicName { source, .. } => Some(&**source),
             // Its words are this level's.

@@ -37,7 +37,10 @@ pub(crate) async fn handshake<I: Io>(
     // rustls doesn't call the verifier for a resumed session, and never passes it the host when `server_name`
     // overrides the name to verify: so the pins of both are checked here.
     for host in [Some(&*peer.text), peer.host.as_deref()].into_iter().flatten() {
-        config.pins().check(host, &facts.path.pins).map_err(TlsError::PinMismatch)?;
+        config
+            .pins()
+            .check(host, &facts.path.pins)
+            .map_err(|mismatch| TlsError::PinMismatch(mismatch.of(&facts.path.describe(config.anchors()))))?;
     }
     let info = tls_info::collect(stream.get_ref().1, facts, &peer, ech, config, runtime)?;
     Ok((MaybeTls::tls(stream), info))

@@ -84,6 +84,7 @@ mod anchors;
 mod certificate_scope;
 mod classify;
 mod config;
+mod described_path;
 mod ech;
 mod error;
 mod fault;

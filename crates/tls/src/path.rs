@@ -1,5 +1,5 @@
-use crate::{Pin, x509};
-use rustls::pki_types::{CertificateDer, UnixTime};
+use crate::{Pin, described_path::describe, x509};
+use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use skybridge_core::Certificate;
 use webpki::{EndEntityCert, VerifiedPath};
 
@@ -41,6 +41,11 @@ impl Path {
     /// What the certificates say that the peer has presented.
     pub(crate) fn certificates(&self) -> Vec<Certificate> {
         self.presented.iter().map(|certificate| x509::certificate(certificate)).collect()
+    }
+
+    /// What is known of the certificates on it.
+    pub(crate) fn describe(&self, anchors: &[TrustAnchor<'_>]) -> Vec<Certificate> {
+        describe(&self.pins, self.presented.iter(), anchors)
     }
 
     pub(crate) fn is_valid_at(&self, now: UnixTime) -> bool {

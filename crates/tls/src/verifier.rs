@@ -1,12 +1,12 @@
 use crate::{
-    Pins, TlsError, TrustOutline, anchors::Anchors, classify, fault::Chain, handshake_capture, path, path::Path, peer,
-    revocation::Revocation, subject, trusted_leaf,
+    Pins, TlsError, TrustOutline, anchors::Anchors, classify, described_path::describe, fault::Chain, handshake_capture,
+    path, path::Path, peer, revocation::Revocation, subject, trusted_leaf,
 };
 use rustls::{
     DigitallySignedStruct, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime},
+    pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime},
 };
 use std::{cell::RefCell, fmt, sync::Arc};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
@@ -47,6 +47,16 @@ impl Verifier {
         }
     }
 
+    /// The roots that paths end at, as far as they are known.
+    pub(crate) fn anchors(&self) -> &[TrustAnchor<'static>] {
+        match &self.trust {
+            TrustStore::Anchors(anchors) => anchors.for_webpki(),
+            #[cfg(feature = "platform-verifier")]
+            TrustStore::Platform(_) => &[],
+            TrustStore::Anyone => &[],
+        }
+    }
+
     fn verify_peer(
         &self,
         leaf: &CertificateDer<'_>,
@@ -73,6 +83,13 @@ impl Verifier {
             }
             TrustStore::Anyone => self.check_pins(Path::of_leaf(leaf, others), &name),
         }
+    }
+
+    /// Says of a path without a pinned key whose the keys are that it has.
+    fn with_subjects(&self, error: TlsError, leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> TlsError {
+        let TlsError::PinMismatch(mismatch) = error else { return error };
+        let path = describe(&mismatch.path, [leaf].into_iter().chain(others), self.anchors());
+        TlsError::PinMismatch(mismatch.of(&path))
     }
 
     fn check_pins(&self, path: Path, name: &str) -> Result<Path, TlsError> {
@@ -157,7 +174,8 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        match self.verify_peer(leaf, others, server, now, ocsp) {
+        let verified = self.verify_peer(leaf, others, server, now, ocsp);
+        match verified.map_err(|error| self.with_subjects(error, leaf, others)) {
             Ok(path) => {
                 handshake_capture::record(|captured| captured.path = Some(Arc::new(path)));
                 Ok(ServerCertVerified::assertion())

@@ -58,6 +58,33 @@ async fn a_long_list_of_certificates_is_not_kept_whole() {
     assert_eq!((certificates.len(), names(&certificates[0])), (16, vec!["DNS:a.test".to_owned()]));
 }
 
+/// Of what a peer presents, the path has what vouches for it, up to the root that it hasn't presented.
+#[tokio::test(start_paused = true)]
+async fn the_verified_path_is_described_up_to_its_root() {
+    let (old, new) = (Ca::new("an old root"), Ca::new("a new root"));
+    let middle = new.intermediate("a middle");
+    // Two certificates of the same name and key, and the path goes through the second.
+    let cert = middle.leaf(["a.test"]);
+    let leaf_alone = cert.clone().without(1);
+    let cert = leaf_alone.also(Ca::new("a stranger").der()).also(old.cross_sign(&middle)).also(cert.chain()[1].clone());
+    let world = World::h1(&cert);
+    for (root, at) in [(&new, 3), (&old, 2)] {
+        let config = trusting(root).build().unwrap();
+        for resumed in [false, true] {
+            let tls = world.exchange(&config, "https://a.test").await;
+            assert_eq!((tls.resumed, tls.path().len()), (resumed, tls.pins.len()));
+            let pins: Vec<_> = tls.path().into_iter().filter_map(|it| it.pin).collect();
+            assert_eq!(pins, *tls.pins);
+            let [leaf, issuer, anchor] = &*tls.path() else { panic!("{:?}", tls.path()) };
+            assert_eq!([&*leaf.der, &*issuer.der], [&*cert.chain()[0], &*cert.chain()[at]]);
+            assert_eq!((&issuer.issuer, anchor.der.len()), (&anchor.subject, 0));
+            assert_eq!(anchor.key.as_ref().unwrap().to_string(), "EC P-256 (256 bits)");
+        }
+    }
+    let tls = world.exchange(&TlsConfig::builder().insecure().build().unwrap(), "https://a.test").await;
+    assert_eq!((tls.path().len(), tls.certificates().len()), (0, 4));
+}
+
 /// The peer's word is told whether it is believed or not.
 #[tokio::test(start_paused = true)]
 async fn what_is_not_verified_is_read_as_well() {

@@ -47,6 +47,35 @@ async fn a_mismatch_reports_the_pins_of_path_and_host() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_mismatch_says_whose_the_keys_are_and_what_would_have_passed() {
+    let root = Ca::new("a root");
+    let middle = root.intermediate("a middle");
+    let cert = middle.leaf(["a.test"]);
+    let world = World::h1(&cert.clone().also(Ca::new("a stranger").der()));
+    let other = Ca::new("other").pin();
+    let config = trusting(&root).pin("a.test", WRONG).pin_leaf("*.test", &other).build().unwrap();
+    let error = world.refused(&config, "https://a.test").await;
+    let TlsError::PinMismatch(mismatch) = tls_error(&error) else { panic!("{error:?}") };
+    let path = format!(
+        "{} (CN=rcgen self signed cert), {} (CN=a middle), {} (CN=a root)",
+        cert.pin(),
+        middle.pin(),
+        root.pin()
+    );
+    let told = format!("the path has {path}; pinned: {WRONG}, {other} (as its own key)");
+    assert!(mismatch.to_string().ends_with(&told), "{mismatch}");
+    // Of a resumed connection as well, whose verifier isn't asked.
+    let both = World::h1(&middle.leaf(["a.test", "b.test"]));
+    let config = trusting(&root).pin("b.test", WRONG).build().unwrap();
+    both.exchange(&config, "https://a.test").await;
+    let mut options = ConnectOptions::default();
+    options.server_name = Some("a.test".into());
+    let error = both.connect_by(&config, both.route_on("https://b.test:443", options)).await.unwrap_err();
+    let TlsError::PinMismatch(mismatch) = tls_error(&error) else { panic!("{error:?}") };
+    assert_eq!((mismatch.subjects.len(), &*mismatch.subjects[2]), (3, "CN=a root"));
+}
+
 /// For names and addresses, on first and resumed connections, and with an insecure configuration.
 #[tokio::test(start_paused = true)]
 async fn a_pin_of_every_leaf_applies_to_all_hosts() {

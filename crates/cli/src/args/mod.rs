@@ -33,8 +33,10 @@ pub(crate) use self::{
     tls::{Hashes, TlsArgs},
     values::{ConnectTo, Credentials, Header, Interface, PinRule, Preproxy, ProxyHeader, Resolve, Seconds, Way},
 };
+use crate::look::Look;
 use clap::{ArgAction, CommandFactory, Parser};
 use clap_complete::Shell;
+use skybridge::types::Reference;
 use std::path::PathBuf;
 
 /// Fetches URLs through one client, and shows what happened to their connections.
@@ -43,8 +45,8 @@ use std::path::PathBuf;
     name = "skybridge",
     version,
     args_override_self = true,
-    override_usage = "skybridge [OPTIONS] [URL]...\n       skybridge explain [OPTIONS] [URL]...",
-    after_help = "Flags carry curl's names and meanings wherever curl has one; exit codes are curl's.\n`skybridge explain URL`, with the same flags, says what fetching it would come to - proxies, addresses, TLS, what the pool would do - and connects to nothing; with --report as JSON.\n`skybridge tour`, of a build with the feature `tour`, starts an origin and proxies of its own and walks through everything."
+    override_usage = "skybridge [OPTIONS] [URL]...\n       skybridge explain [OPTIONS] [URL]...\n       skybridge pins [OPTIONS] [HOST[:PORT]]...",
+    after_help = "Flags carry curl's names and meanings wherever curl has one; exit codes are curl's.\n`skybridge explain URL`, with the same flags, says what fetching it would come to - proxies, addresses, TLS, what the pool would do - and connects to nothing; with --report as JSON.\n`skybridge pins HOST`, with the same flags, prints whose keys vouch for a server, and the lines that pin them.\n`skybridge tour`, of a build with the feature `tour`, starts an origin and proxies of its own and walks through everything."
 )]
 pub(crate) struct Args {
     /// What to fetch, in order. Without a scheme it is http://
@@ -91,6 +93,9 @@ pub(crate) struct Args {
     pub(crate) protocol: ProtocolArgs,
     #[command(flatten)]
     pub(crate) diagnostics: SeeingArgs,
+    /// Of `skybridge pins`: where what is known of TLS is put, and then nothing is sent.
+    #[arg(skip)]
+    pub(crate) look: Look,
 }
 
 impl Args {
@@ -106,6 +111,16 @@ impl Args {
             return None;
         }
         Some(text)
+    }
+
+    /// For `skybridge pins`: what has no scheme is https, and nothing is held to pins or resumed.
+    pub(crate) fn look_at_tls(&mut self) {
+        let given = self.plain.iter_mut().chain(&mut self.url);
+        for listed in given.filter(|listed| Reference::typed(&listed.url).scheme().is_none()) {
+            listed.url.insert_str(0, "https://");
+        }
+        (self.tls.pin, self.tls.pinnedpubkey) = (Vec::new(), None);
+        self.look = Look::new();
     }
 
     /// Whether errors and warnings go to stderr.

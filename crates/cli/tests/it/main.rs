@@ -24,6 +24,7 @@ mod http1_0;
 mod names;
 mod parts;
 mod peers;
+mod pins;
 mod proxies;
 mod ran;
 mod redirects;

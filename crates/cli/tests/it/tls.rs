@@ -34,6 +34,15 @@ impl Desk {
         self.run_as(&["explain"], origin, host, arguments).await
     }
 
+    /// The server is named without a scheme.
+    pub(crate) async fn pins(&self, origin: &Origin, host: &str, arguments: &[&str]) -> Ran {
+        let port = origin.addr().port();
+        let resolve = format!("--resolve={host}:{port}:127.0.0.1");
+        let trust = format!("--cacert={}", self.folder.path().join("ca.pem").display());
+        let host = format!("{host}:{port}");
+        skybridge(["pins", &resolve, &trust].iter().chain(arguments).copied().chain([host.as_str()])).await
+    }
+
     async fn run_as(&self, verb: &[&str], origin: &Origin, host: &str, arguments: &[&str]) -> Ran {
         let port = origin.addr().port();
         let resolve = ["a.test", "b.test"].map(|name| format!("--resolve={name}:{port}:127.0.0.1"));

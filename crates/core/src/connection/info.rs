@@ -136,6 +136,11 @@ pub trait CertificateScope: Send + Sync + 'static {
     fn certificates(&self) -> Vec<Certificate> {
         Vec::new()
     }
+
+    /// The certificates on the verified path, read when this is asked: see [`TlsInfo::path`]. Default: none.
+    fn path(&self) -> Vec<Certificate> {
+        Vec::new()
+    }
 }
 
 // === impl ConnInfo ===
@@ -284,6 +289,15 @@ impl TlsInfo {
     /// They are read each time that this is called, not before.
     pub fn certificates(&self) -> Vec<Certificate> {
         self.covers.certificates()
+    }
+
+    /// The path that was verified, from the peer's own certificate to the trust anchor: one for each of
+    /// [`pins`](Self::pins). Of the anchor only its subject and its key are known, and its `der` is empty, unless it is
+    /// the peer's own. Empty where nothing was verified.
+    ///
+    /// It is put together each time that this is called, not before.
+    pub fn path(&self) -> Vec<Certificate> {
+        if self.trust == Trust::Verified { self.covers.path() } else { Vec::new() }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
 use rustls::{
     ClientConfig, SupportedProtocolVersion,
     client::{EchMode, Resumption, danger::ServerCertVerifier},
+    pki_types::TrustAnchor,
     time_provider::TimeProvider,
 };
 use skybridge_core::{ConnInfo, ConnectError, Phase};
@@ -169,6 +170,11 @@ impl TlsConfig {
     /// Who may vouch for a peer.
     pub(crate) fn trust(&self) -> TrustOutline {
         self.0.verifier.trust()
+    }
+
+    /// The roots that paths end at, as far as they are known.
+    pub(crate) fn anchors(&self) -> &[TrustAnchor<'static>] {
+        self.0.verifier.anchors()
     }
 
     /// Whether there is a client certificate.

@@ -2,6 +2,7 @@ mod pin;
 
 pub use self::pin::{Pin, PinError};
 
+use skybridge_core::Certificate;
 use std::{fmt, net::IpAddr};
 
 /// Public keys that must occur on a host's verified certificate path: at the leaf, an intermediate or the root.
@@ -49,8 +50,12 @@ pub struct PinMismatch {
     pub host: Box<str>,
     /// The keys on the path that was verified, leaf first, anchor last.
     pub path: Box<[Pin]>,
-    /// The keys that the host may have.
+    /// Whose each key on the path is, as its certificate says; empty where that isn't known.
+    pub subjects: Box<[Box<str>]>,
+    /// The keys that the host may have: with any of them on the path it would have passed.
     pub pinned: Box<[Pin]>,
+    /// Those of `pinned` that count at the beginning of the path alone, as the host's own key.
+    pub pinned_leaf: Box<[Pin]>,
 }
 
 // === impl Pins ===
@@ -112,10 +117,13 @@ impl Pins {
     }
 
     /// Checks the pins of a host's path, leaf first.
-    pub(crate) fn check(&self, host: &str, path: &[Pin]) -> Result<(), PinMismatch> {
-        let mismatch = |pinned| Err(PinMismatch { host: host.into(), path: path.into(), pinned });
+    pub(crate) fn check(&self, host: &str, path: &[Pin]) -> Result<(), Box<PinMismatch>> {
+        let mismatch = |pinned, pinned_leaf| {
+            let subjects = Box::default();
+            Err(Box::new(PinMismatch { host: host.into(), path: path.into(), subjects, pinned, pinned_leaf }))
+        };
         if !self.every_leaf.is_empty() && !path.first().is_some_and(|own| self.every_leaf.contains(own)) {
-            return mismatch(self.every_leaf.iter().copied().collect());
+            return mismatch(self.every_leaf.clone().into(), self.every_leaf.clone().into());
         }
         let mut rules = self.rules.iter().filter(|rule| rule.pattern.matches(host)).peekable();
         let meets = |rule: &Rule| match path.first() {
@@ -125,7 +133,8 @@ impl Pins {
         if rules.peek().is_none() || rules.clone().any(meets) {
             return Ok(());
         }
-        mismatch(rules.map(|rule| rule.pin).collect())
+        let pinned = rules.clone().map(|rule| rule.pin).collect();
+        mismatch(pinned, rules.filter(|rule| rule.leaf).map(|rule| rule.pin).collect())
     }
 }
 
@@ -174,18 +183,33 @@ fn canonical(host: &str, may_be_address: bool) -> Option<Box<str>> {
 
 // === impl PinMismatch ===
 
-impl fmt::Display for PinMismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "none of the keys on the path of {} is pinned: the path has ", self.host)?;
-        list(f, &self.path)?;
-        f.write_str("; pinned: ")?;
-        list(f, &self.pinned)
+impl PinMismatch {
+    /// Says whose the keys on the path are.
+    pub(crate) fn of(mut self: Box<Self>, path: &[Certificate]) -> Box<Self> {
+        let subject = |certificate: &Certificate| match (certificate.subject.as_deref(), certificate.names.as_deref()) {
+            (Some("") | None, Some([first, ..])) => first.to_string().into(),
+            (subject, _) => subject.unwrap_or_default().into(),
+        };
+        self.subjects = path.iter().map(subject).collect();
+        self
     }
 }
 
-fn list(f: &mut fmt::Formatter<'_>, pins: &[Pin]) -> fmt::Result {
-    for (i, pin) in pins.iter().enumerate() {
-        write!(f, "{}{pin}", if i == 0 { "" } else { ", " })?;
+impl fmt::Display for PinMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "none of the keys on the path of {} is pinned: the path has ", self.host)?;
+        list(f, &self.path, |at, _| self.subjects.get(at).map(|subject| &**subject))?;
+        f.write_str("; pinned: ")?;
+        list(f, &self.pinned, |_, pin| self.pinned_leaf.contains(pin).then_some("as its own key"))
+    }
+}
+
+fn list<'a>(f: &mut fmt::Formatter<'_>, pins: &[Pin], note: impl Fn(usize, &Pin) -> Option<&'a str>) -> fmt::Result {
+    for (at, pin) in pins.iter().enumerate() {
+        write!(f, "{}{pin}", if at == 0 { "" } else { ", " })?;
+        if let Some(note) = note(at, pin).filter(|note| !note.is_empty()) {
+            write!(f, " ({note})")?;
+        }
     }
     if pins.is_empty() { f.write_str("none") } else { Ok(()) }
 }

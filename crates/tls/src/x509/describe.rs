@@ -7,7 +7,7 @@ use super::{
 use crate::Pin;
 use const_oid::db::rfc5280::{ID_CE_BASIC_CONSTRAINTS, ID_CE_SUBJECT_ALT_NAME};
 use der::{AnyRef, Decode, SliceReader, Tag, Tagged};
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{TrustAnchor, UnixTime};
 use skybridge_core::Certificate;
 use std::time::{Duration, SystemTime};
 
@@ -31,6 +31,17 @@ pub(crate) fn certificate(der: &[u8]) -> Certificate {
         (certificate.not_before, certificate.not_after) = (system(validity.not_before), system(validity.not_after));
     }
     extensions(&fields, &mut certificate);
+    certificate
+}
+
+/// What is known of a trusted root: whose it is, and its key. Without DER, as its certificate isn't kept.
+pub(crate) fn anchor(anchor: &TrustAnchor<'_>) -> Certificate {
+    let whole = |content: &[u8]| [&*checked::sequence_header(content.len()), content].concat();
+    let info = whole(&anchor.subject_public_key_info);
+    let mut certificate = Certificate::unread(&[]);
+    certificate.subject = distinguished(&whole(&anchor.subject));
+    certificate.pin = Some(Pin::of_key(&[&info]).to_string().into());
+    certificate.key = key(&info);
     certificate
 }
 

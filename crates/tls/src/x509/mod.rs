@@ -12,7 +12,7 @@ mod parts;
 
 pub(crate) use self::{
     checked::{Validity, issuer, sequence_header, signed, usage, validity},
-    describe::certificate,
+    describe::{anchor, certificate},
     key::key,
     name::shortest,
     parts::{for_each_dns_name, hosts, issuer_name, purposes, serial, signed_by, subject, subject_name, this_update},

@@ -1,0 +1,108 @@
+//! `skybridge pins`: whose keys vouch for a server, and it is sent no request.
+
+use crate::{
+    ran::{reports, skybridge},
+    tls::{Desk, h2},
+};
+use serde_json::json;
+use skybridge_testkit::{certs::Ca, origin::Origin, proxy::ProxyServer};
+
+#[tokio::test]
+async fn the_verified_path_is_printed_and_the_lines_pin_it() {
+    let desk = Desk::new();
+    let between = desk.ca.intermediate("between");
+    let cert = between.leaf(["a.test"]).also(Ca::new("a stranger").der());
+    let origin = h2(&cert).start().await;
+    let ran = desk.pins(&origin, "a.test", &[]).await;
+    assert_eq!((ran.exit, &*ran.err), (0, ""), "{}", ran.out);
+    let lines: Vec<_> = ran.out.lines().collect();
+    let port = origin.addr().port();
+    let [leaf, middle, root] = [cert.pin(), between.pin(), desk.ca.pin()];
+    assert_eq!(lines[0], format!("https://a.test:{port}: the verified path:"));
+    assert_eq!(
+        [lines[1], lines[4], lines[7]],
+        [leaf.as_str(), &middle, &root].map(|pin| format!("  {pin}")),
+        "{lines:?}"
+    );
+    assert_eq!([lines[5], lines[8]], ["    CN=between, issued by CN=a root", "    CN=a root, a trusted root"]);
+    assert!(lines[3].starts_with("    from 1975-01-01 00:00:00 UTC to 4096-01-01 00:00:00 UTC, expires in "));
+    assert!(!ran.out.contains("a stranger"), "{}", ran.out);
+    assert_eq!((origin.connections(), origin.requests().len()), (1, 0));
+
+    // What is to be pasted is what the flags take.
+    let pasted = |tool: &str| lines.iter().find_map(|line| line.trim().strip_prefix(tool)).unwrap().trim().to_owned();
+    assert_eq!(pasted("Rust"), format!(".pin(\"a.test\", \"{leaf}\")"));
+    for (flag, value) in ["skybridge", "curl"]
+        .map(|tool| pasted(tool).split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap())
+    {
+        let ran = desk.run(&origin, "a.test", &[&flag, value.trim_matches('\'')]).await;
+        assert_eq!(ran.exit, 0, "{flag} {value}: {}", ran.err);
+    }
+}
+
+#[tokio::test]
+async fn its_help_says_what_it_does() {
+    let help = skybridge(["pins", "--help"]).await;
+    assert!(help.out.starts_with("Prints the pins of https servers: "), "{}", help.out);
+    assert!(help.out.contains("\n\nUsage: skybridge pins [OPTIONS] [HOST]...\n"), "{}", help.out);
+}
+
+#[tokio::test]
+async fn the_report_has_the_path_as_json() {
+    let desk = Desk::new();
+    let cert = desk.ca.leaf(["a.test"]);
+    let origin = h2(&cert).start().await;
+    // Pins among the flags don't count: those of the server are wanted.
+    let wrong = format!("a.test={}", Ca::new("other").pin());
+    let ran = desk.pins(&origin, "a.test", &["--report", "-", "--pin", &wrong]).await;
+    let report = &reports(&ran)[0];
+    assert_eq!((ran.exit, &report["verified"], &report["error"]), (0, &json!(true), &json!(null)), "{}", ran.err);
+    let path = report["path"].as_array().unwrap();
+    assert_eq!((path.len(), &path[0]["pin"], &path[1]["pin"]), (2, &json!(cert.pin()), &json!(desk.ca.pin())));
+    assert_eq!((&path[0]["not_after"], &path[1]["subject"]), (&json!("4096-01-01T00:00:00.000Z"), &json!("CN=a root")));
+    assert_eq!(report["paste"]["cli"], format!("--pin 'a.test={}'", cert.pin()));
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_verified_is_told_as_that_and_is_exit_60() {
+    let desk = Desk::new();
+    let stranger = Ca::new("a stranger");
+    let cert = stranger.leaf(["a.test"]).also(stranger.der());
+    let origin = h2(&cert).start().await;
+    for (flags, exit) in [(&[][..], 60), (&["-k"], 0)] {
+        let ran = desk.pins(&origin, "a.test", flags).await;
+        assert_eq!(ran.exit, exit, "{}", ran.out);
+        assert!(ran.err.contains("certificate issuer `a stranger` is not trusted"), "{}", ran.err);
+        assert!(ran.out.lines().next().unwrap().ends_with(": NOT verified; what it presents:"), "{}", ran.out);
+        assert!(ran.out.contains(&cert.pin()) && ran.out.contains("which doesn't make it trusted"), "{}", ran.out);
+    }
+    let ran = desk.pins(&origin, "a.test", &["--report", "-"]).await;
+    let report = &reports(&ran)[0];
+    assert_eq!(
+        (&report["verified"], &report["path"], &report["error"]["kind"]),
+        (&json!(false), &json!([]), &json!("certificate"))
+    );
+    assert_eq!(report["presented"].as_array().unwrap().len(), 2);
+    assert_eq!(origin.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn it_goes_through_proxies_and_a_server_without_tls_has_no_pins() {
+    let desk = Desk::new();
+    let origin = h2(&desk.ca.leaf(["127.0.0.1"])).start().await;
+    let proxy = ProxyServer::http().start().await;
+    let named = format!("http://127.0.0.1:{}", proxy.addr().port());
+    let ran = desk.pins(&origin, "127.0.0.1", &["-x", &named]).await;
+    assert_eq!((ran.exit, proxy.connections(), origin.requests().len()), (0, 1, 0), "{}", ran.err);
+    assert!(ran.out.contains(&desk.ca.pin()));
+
+    let plain = Origin::h1().start().await;
+    let ran = skybridge(["pins", &plain.url("/")]).await;
+    assert_eq!((ran.exit, plain.connections()), (2, 0), "{}", ran.err);
+    assert!(ran.err.ends_with("is not encrypted, and has no keys\n"), "{}", ran.err);
+    // One that can't be reached hides nothing of the next.
+    let port = origin.addr().port();
+    let ran = desk.pins(&origin, "127.0.0.1", &["127.0.0.1:1"]).await;
+    assert_eq!(ran.exit, 7, "{}", ran.err);
+    assert!(ran.out.starts_with(&format!("https://127.0.0.1:{port}: the verified path:")), "{}", ran.out);
+}
