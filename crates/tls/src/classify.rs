@@ -153,8 +153,8 @@ pub(crate) fn alert(error: &TlsError) -> rustls::Error {
     alert.into()
 }
 
-/// What a verifier that stands alone tells rustls, given the error from which the alert would be chosen: the whole error
-/// where that one says less.
+/// What a verifier that stands alone tells rustls, given the error from which the alert would be chosen: that one, or
+/// the whole error where it says more.
 pub(crate) fn refused(error: TlsError, alert: rustls::Error) -> rustls::Error {
     match error {
         TlsError::UnknownIssuer { .. } | TlsError::SelfSigned { .. } => alert,
