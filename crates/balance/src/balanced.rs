@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body::Body;
 use pin_project::pin_project;
 use skybridge_core::{
-    BoxError, Delivery, Error, Failed, Origin, OriginRef, Phase, RequestOptions, Resolver, sync::Mutex,
+    BoxError, Cause, Delivery, Error, Failed, Origin, OriginRef, Phase, RequestOptions, Resolver, sync::Mutex,
 };
 use std::{
     fmt,
@@ -221,10 +221,10 @@ where
                     this.state.set(State::Refused(None));
                     let (error, request) = failed.into_parts();
                     let chosen = request.as_ref().and_then(|request| request.extensions().get::<Chosen>());
-                    let others = chosen.is_some_and(|chosen| this.balancer.health().is_left_alone(&chosen.0));
+                    let others = chosen.is_some_and(|chosen| this.balancer.health().has_another(&chosen.0));
                     match request {
                         // Another server is as good, and this one was not reached.
-                        Some(request) if error.is_connect() && others && this.earlier.len() + 1 < TRIES => {
+                        Some(request) if is_of_one_server(&error) && others && this.earlier.len() + 1 < TRIES => {
                             this.earlier.push(error);
                             this.state.set(State::Choosing(Some(*request), None));
                         }
@@ -237,6 +237,12 @@ where
             }
         }
     }
+}
+
+/// Whether it could not be connected to, and another may: what no other route would help against, as a failed pin, is
+/// not asked of another server either.
+fn is_of_one_server(error: &Error) -> bool {
+    error.is_connect() && matches!(error.cause(), Cause::Connect(connect) if !connect.is_fatal())
 }
 
 impl<F, B> fmt::Debug for Balancing<F, B> {

@@ -1,11 +1,10 @@
 use crate::health::Health;
 use http::{Request, Response};
 use pin_project::pin_project;
-use skybridge_core::{ConnectError, Dial, Endpoint, Error, Failed, RequestOptions, Sleep};
+use skybridge_core::{ConnectError, Dial, Endpoint, Error, Failed, Origin, RequestOptions, Sleep};
 use std::{
     fmt,
     future::Future,
-    marker::PhantomData,
     mem,
     pin::Pin,
     sync::Arc,
@@ -19,10 +18,14 @@ pub(crate) struct Chosen(pub(crate) Endpoint);
 
 /// Sends requests to one server. It is ready while that server works.
 pub(crate) struct BalancedEndpoint<S> {
+    /// What `inner` is made of, once more where that has failed.
+    below: S,
     inner: S,
-    to: Result<(Endpoint, Dial), ConnectError>,
+    to: Result<(Endpoint, Dial), (Arc<Origin>, ConnectError)>,
     health: Arc<Health>,
     sleep: Option<Pin<Box<dyn Sleep>>>,
+    /// Why `inner` wasn't ready. The balancer would drop this server and never hear of it again.
+    not_ready: Option<Error>,
 }
 
 /// A request to one server.
@@ -30,32 +33,31 @@ pub(crate) struct BalancedEndpoint<S> {
 #[must_use = "futures do nothing unless polled"]
 pub(crate) struct Sent<F, B> {
     #[pin]
-    state: State<F>,
+    state: State<F, B>,
     health: Arc<Health>,
-    _request: PhantomData<fn() -> B>,
 }
 
 #[pin_project(project = StateProj)]
-enum State<F> {
+enum State<F, B> {
     Sent(#[pin] F, Endpoint),
-    Failed(Option<ConnectError>),
+    Failed(Option<Failed<Request<B>>>),
 }
 
-impl<S> BalancedEndpoint<S> {
+impl<S: Clone> BalancedEndpoint<S> {
     pub(crate) fn new(inner: S, endpoint: Endpoint, health: Arc<Health>) -> Self {
         let dial = Dial::from([endpoint.clone()]);
-        Self { inner, to: Ok((endpoint, dial)), health, sleep: None }
+        Self { below: inner.clone(), inner, to: Ok((endpoint, dial)), health, sleep: None, not_ready: None }
     }
 
     /// In place of servers where none is known.
-    pub(crate) fn failing(inner: S, error: ConnectError, health: Arc<Health>) -> Self {
-        Self { inner, to: Err(error), health, sleep: None }
+    pub(crate) fn failing(inner: S, origin: Arc<Origin>, error: ConnectError, health: Arc<Health>) -> Self {
+        Self { below: inner.clone(), inner, to: Err((origin, error)), health, sleep: None, not_ready: None }
     }
 }
 
 impl<S, B, T> Service<Request<B>> for BalancedEndpoint<S>
 where
-    S: Service<Request<B>, Response = Response<T>, Error: Into<Failed<Request<B>>>>,
+    S: Service<Request<B>, Response = Response<T>, Error: Into<Failed<Request<B>>>> + Clone,
 {
     type Response = Response<T>;
     type Error = Failed<Request<B>>;
@@ -64,22 +66,34 @@ where
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         let Ok((endpoint, _)) = &self.to else { return Poll::Ready(Ok(())) };
         ready!(self.health.poll_ready(endpoint, &mut self.sleep, cx));
-        self.inner.poll_ready(cx).map_err(Into::into)
+        // Asked anew each time: what it said before is old.
+        self.not_ready = ready!(self.inner.poll_ready(cx)).err().map(|error| error.into().error);
+        if self.not_ready.is_some() {
+            self.inner = self.below.clone();
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let health = Arc::clone(&self.health);
+        let failed = |error, request| State::Failed(Some(Failed::with(error, request)));
+        let extensions = request.extensions_mut();
         let (endpoint, dial) = match &self.to {
             Ok((endpoint, dial)) => (endpoint.clone(), dial.clone()),
-            Err(error) => return Sent { state: State::Failed(Some(error.clone())), health, _request: PhantomData },
+            Err((origin, error)) => {
+                extensions.remove::<Chosen>();
+                return Sent { state: failed(Error::from(error.clone()).to(origin), request), health };
+            }
         };
-        let extensions = request.extensions_mut();
+        if let Some(error) = self.not_ready.take() {
+            return Sent { state: failed(error, request), health };
+        }
         extensions.insert(Chosen(endpoint.clone()));
         let options = extensions.get_or_insert_default::<RequestOptions>();
         let mut changed = mem::take(options);
         changed.connect_options.dial = Some(dial);
         *options = changed;
-        Sent { state: State::Sent(self.inner.call(request), endpoint), health, _request: PhantomData }
+        Sent { state: State::Sent(self.inner.call(request), endpoint), health }
     }
 }
 
@@ -95,7 +109,7 @@ where
         match this.state.project() {
             StateProj::Sent(sent, endpoint) => match ready!(sent.poll(cx)) {
                 Ok(response) => {
-                    this.health.answered(endpoint);
+                    this.health.answers(endpoint);
                     Poll::Ready(Ok(response))
                 }
                 Err(error) => {
@@ -104,9 +118,7 @@ where
                     Poll::Ready(Err(failed))
                 }
             },
-            StateProj::Failed(error) => {
-                error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(Failed::lost(Error::from(error)))))
-            }
+            StateProj::Failed(failed) => failed.take().map_or(Poll::Pending, |failed| Poll::Ready(Err(failed))),
         }
     }
 }

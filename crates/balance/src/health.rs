@@ -17,14 +17,18 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 const FAILURES: u32 = 3;
 
 /// What is known of all servers of one balancer. One is always left to be tried, so that a request never waits for the
-/// end of a backoff: it gets an answer, or the error of a server.
+/// end of a backoff: it gets an answer, or the error of a server. When all fail they take turns at that.
 pub(crate) struct Health {
     runtime: Arc<dyn Runtime>,
     members: Mutex<Members>,
 }
 
 #[derive(Default)]
-struct Members(HashMap<Endpoint, Member>);
+struct Members {
+    by_endpoint: HashMap<Endpoint, Member>,
+    /// A server can't be connected to, or fails: there may be others by now.
+    wants_lookup: bool,
+}
 
 #[derive(Default)]
 struct Member {
@@ -33,6 +37,10 @@ struct Member {
     /// How often it was left alone since it last answered.
     backoffs: u32,
     until: Option<Instant>,
+    /// The last failure was that it can't be connected to: an answer shows that it can.
+    unreachable: bool,
+    /// It is asked because all fail, before its backoff is over.
+    in_turn: bool,
     reason: Option<String>,
     /// Of whoever waits for the end of the backoff.
     waker: Option<Waker>,
@@ -48,42 +56,49 @@ impl Health {
     }
 
     pub(crate) fn add(&self, endpoint: &Endpoint) {
-        self.members.lock().0.entry(endpoint.clone()).or_default();
+        self.members.lock().by_endpoint.entry(endpoint.clone()).or_default();
     }
 
     pub(crate) fn remove(&self, endpoint: &Endpoint) {
-        if let Some(waker) = self.members.lock().remove_member(endpoint) {
-            waker.wake();
+        let waker = self.members.lock().remove_member(endpoint);
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// The head of a response is here.
+    pub(crate) fn answers(&self, endpoint: &Endpoint) {
+        if let Some(member) = self.members.lock().by_endpoint.get_mut(endpoint).filter(|member| member.unreachable) {
+            member.works();
         }
     }
 
+    /// A response is here, or as much of it as was wanted.
     pub(crate) fn answered(&self, endpoint: &Endpoint) {
-        if let Some(member) = self.members.lock().0.get_mut(endpoint) {
-            (member.failures, member.backoffs, member.reason) = (0, 0, None);
+        if let Some(member) = self.members.lock().by_endpoint.get_mut(endpoint) {
+            member.works();
         }
     }
 
-    /// Whether another server would be asked now.
-    pub(crate) fn is_left_alone(&self, endpoint: &Endpoint) -> bool {
-        self.members.lock().0.get(endpoint).is_some_and(|member| member.until.is_some())
+    /// Whether this one is left alone and another would be asked that may work.
+    pub(crate) fn has_another(&self, endpoint: &Endpoint) -> bool {
+        let (now, members) = (self.runtime.now(), self.members.lock());
+        members.by_endpoint.get(endpoint).is_some_and(|member| !member.is_asked(now))
+            && members.by_endpoint.values().any(|member| member.is_asked(now) && !member.in_turn)
+    }
+
+    pub(crate) fn wants_lookup(&self) -> bool {
+        self.members.lock().wants_lookup
+    }
+
+    /// It is made.
+    pub(crate) fn looks_up(&self) {
+        self.members.lock().wants_lookup = false;
     }
 
     pub(crate) fn failed(&self, endpoint: &Endpoint, error: &Error) {
-        if !is_of_the_server(error) {
-            return;
+        if is_of_the_server(error) {
+            let waker = self.members.lock().fail(endpoint, error, self.runtime.now());
+            waker.into_iter().for_each(Waker::wake);
         }
-        let now = self.runtime.now();
-        let mut members = self.members.lock();
-        let awake = members.0.values().filter(|member| member.until.is_none()).count();
-        let Some(member) = members.0.get_mut(endpoint) else { return };
-        member.failures = member.failures.saturating_add(1);
-        member.reason = Some(error.reason());
-        if member.until.is_some() || awake < 2 || !(error.is_connect() || member.failures >= FAILURES) {
-            return;
-        }
-        let backoff = FIRST_BACKOFF.saturating_mul(1 << member.backoffs.min(16)).min(LONGEST_BACKOFF);
-        member.backoffs += 1;
-        member.until = now.checked_add(backoff);
     }
 
     /// Whether a request may be given to it.
@@ -96,7 +111,7 @@ impl Health {
         loop {
             let until = {
                 let (now, mut members) = (self.runtime.now(), self.members.lock());
-                let Some(member) = members.0.get_mut(endpoint) else { return Poll::Ready(()) };
+                let Some(member) = members.by_endpoint.get_mut(endpoint) else { return Poll::Ready(()) };
                 member.until = member.until.filter(|until| now < *until);
                 let Some(until) = member.until else {
                     *sleep = None;
@@ -114,7 +129,7 @@ impl Health {
 
     pub(crate) fn states(&self) -> Vec<EndpointState> {
         let (now, members) = (self.runtime.now(), self.members.lock());
-        let states = members.0.iter().map(|(endpoint, member)| EndpointState {
+        let states = members.by_endpoint.iter().map(|(endpoint, member)| EndpointState {
             endpoint: endpoint.clone(),
             failures: member.failures,
             reason: member.reason.clone(),
@@ -125,15 +140,55 @@ impl Health {
 }
 
 impl Members {
-    /// Who is to be woken, because the last one that worked is gone: whoever comes back first comes back now.
-    fn remove_member(&mut self, endpoint: &Endpoint) -> Option<Waker> {
-        self.0.remove(endpoint);
-        if self.0.values().any(|member| member.until.is_none()) {
+    /// Who is to be woken, because the last one that worked doesn't any more.
+    fn fail(&mut self, endpoint: &Endpoint, error: &Error, now: Instant) -> Option<Waker> {
+        let asked = self.by_endpoint.values().filter(|member| member.is_asked(now)).count();
+        let member = self.by_endpoint.get_mut(endpoint)?;
+        member.failures = member.failures.saturating_add(1);
+        member.reason = Some(error.reason());
+        member.unreachable = error.is_connect();
+        if !member.is_asked(now) || !(member.unreachable || member.failures >= FAILURES) {
             return None;
         }
-        let first = self.0.values_mut().min_by_key(|member| member.until)?;
-        first.until = None;
-        first.waker.take()
+        self.wants_lookup = true;
+        let mut waker = None;
+        if asked < 2 {
+            // Not the same one until the others come back: it may be the one that doesn't.
+            let others = self.by_endpoint.iter_mut().filter(|(other, _)| *other != endpoint);
+            waker = others.map(|(_, other)| other).min_by_key(|other| other.until)?.take_turn();
+        }
+        let member = self.by_endpoint.get_mut(endpoint)?;
+        let backoff = FIRST_BACKOFF.saturating_mul(1 << member.backoffs.min(16)).min(LONGEST_BACKOFF);
+        member.backoffs = member.backoffs.saturating_add(1);
+        member.in_turn = false;
+        member.until = now.checked_add(backoff);
+        waker
+    }
+
+    /// Who is to be woken, because the last one that worked is gone: whoever comes back first comes back now.
+    fn remove_member(&mut self, endpoint: &Endpoint) -> Option<Waker> {
+        self.by_endpoint.remove(endpoint);
+        if self.by_endpoint.values().any(|member| member.until.is_none()) {
+            return None;
+        }
+        self.by_endpoint.values_mut().min_by_key(|member| member.until)?.take_turn()
+    }
+}
+
+impl Member {
+    /// Whether requests are given to it. Nobody may have noticed yet that its backoff is over.
+    fn is_asked(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| until <= now)
+    }
+
+    fn works(&mut self) {
+        (self.failures, self.backoffs, self.reason) = (0, 0, None);
+        (self.unreachable, self.in_turn) = (false, false);
+    }
+
+    fn take_turn(&mut self) -> Option<Waker> {
+        (self.until, self.in_turn) = (None, true);
+        self.waker.take()
     }
 }
 

@@ -1,7 +1,7 @@
 use crate::{Balanced, EndpointState, NotAName, discovery::Discovery, health::Health, lookup::Name};
 use http::{Request, Response, Uri};
 use http_body::Body;
-use skybridge_core::{Failed, Origin, OriginRef, Resolver, Runtime, sync::Mutex};
+use skybridge_core::{Failed, Families, Origin, OriginRef, Resolver, Runtime, sync::Mutex};
 use std::{
     fmt,
     marker::PhantomData,
@@ -17,6 +17,7 @@ pub struct BalanceLayer<R, B> {
     runtime: Arc<dyn Runtime>,
     origin: Arc<Origin>,
     resolver: R,
+    families: Families,
     refresh: Duration,
     most: usize,
     made: Arc<Mutex<Vec<Weak<Health>>>>,
@@ -48,6 +49,7 @@ impl<R: Resolver, B> BalanceLayer<R, B> {
             runtime,
             origin,
             resolver,
+            families: Families::Both,
             refresh: Duration::from_secs(30),
             most: 256,
             made: Arc::default(),
@@ -55,10 +57,18 @@ impl<R: Resolver, B> BalanceLayer<R, B> {
         })
     }
 
-    /// When addresses are looked up again of which the resolver doesn't say how long they hold (default: 30 s), and
-    /// the longest time until a lookup that failed is made again. What a resolver says is kept to 1 s to 5 min.
+    /// When addresses are looked up again of which the resolver doesn't say how long they hold (default: 30 s; at least
+    /// 1 s), and the longest time until a lookup that failed is made again. What a resolver says is kept to 1 s to
+    /// 5 min. When a server can't be connected to they are looked up before, but not within 1 s of the last time.
     pub fn refresh(mut self, after: Duration) -> Self {
         self.refresh = after;
+        self
+    }
+
+    /// Of which family the servers' addresses are (default: both). Those that the client doesn't
+    /// [connect to](skybridge_core::Families) would be servers that fail.
+    pub fn families(mut self, families: Families) -> Self {
+        self.families = families;
         self
     }
 
@@ -77,7 +87,8 @@ impl<R: Resolver, B> BalanceLayer<R, B> {
 
     fn name(&self) -> Name<R> {
         let (host, port) = (self.origin.name().into(), self.origin.port());
-        Name { resolver: self.resolver.clone(), host, port, refresh: self.refresh, most: self.most }
+        let (families, refresh, most) = (self.families, self.refresh, self.most);
+        Name { resolver: self.resolver.clone(), host, port, families, refresh, most }
     }
 }
 
@@ -96,7 +107,7 @@ where
         made.retain(|health| health.strong_count() > 0);
         made.push(Arc::downgrade(&health));
         drop(made);
-        let discovery = Discovery::new(self.name(), inner, Arc::clone(&health));
+        let discovery = Discovery::new(self.name(), Arc::clone(&self.origin), inner, Arc::clone(&health));
         Balanced::new(Arc::clone(&self.origin), discovery, health)
     }
 }
@@ -107,6 +118,7 @@ impl<R: Clone, B> Clone for BalanceLayer<R, B> {
             runtime: Arc::clone(&self.runtime),
             origin: Arc::clone(&self.origin),
             resolver: self.resolver.clone(),
+            families: self.families,
             refresh: self.refresh,
             most: self.most,
             made: Arc::clone(&self.made),
@@ -119,6 +131,7 @@ impl<R, B> fmt::Debug for BalanceLayer<R, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BalanceLayer")
             .field("origin", &self.origin)
+            .field("families", &self.families)
             .field("refresh", &self.refresh)
             .field("max_endpoints", &self.most)
             .finish_non_exhaustive()

@@ -2,81 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
+mod support;
+
 use http::Request;
 use http_body_util::BodyExt;
-use skybridge::{Client, Endpoint, Error, Phase, RequestBody, RequestOptions, seams::ClientStack};
+use skybridge::{Phase, RequestBody, RequestOptions};
 use skybridge_balance::{BalanceLayer, NoEndpoints, NotAName, NotBalanced, TooManyEndpoints};
-use skybridge_testkit::{
-    drop_walk::drop_walk,
-    executor::Executor,
-    h1::Script,
-    net::{Names, Network},
-    origin::Origin,
-};
-use std::{error::Error as StdError, net::IpAddr, time::Duration};
+use skybridge_testkit::{drop_walk::drop_walk, h1::Script, origin::Origin};
+use std::time::Duration;
+use support::{Stage, URL, endpoint, get, has_cause, ip, named, server_of};
 use tokio::time::{sleep, timeout};
-
-const URL: &str = "http://api.test/";
-
-struct Stage {
-    net: Network,
-    executor: Executor,
-    layer: BalanceLayer<Names, RequestBody>,
-}
-
-fn ip(last: u8) -> IpAddr {
-    [192, 0, 2, last].into()
-}
-
-fn endpoint(last: u8) -> Endpoint {
-    Endpoint::from(([192, 0, 2, last], 80))
-}
-
-impl Stage {
-    fn new(servers: impl IntoIterator<Item = u8>) -> Self {
-        let (net, executor) = (Network::new(), Executor::new());
-        net.host("api.test", servers.into_iter().map(ip));
-        let layer = BalanceLayer::shared(executor.runtime(), &URL.parse().unwrap(), net.resolver()).unwrap();
-        Self { net, executor, layer }
-    }
-
-    fn server(&self, last: u8) -> Origin {
-        Origin::h1().handle(move |_| async move { named(last) }).serve_on(self.net.listen((ip(last), 80).into()))
-    }
-
-    fn connects(&self, last: u8) -> usize {
-        self.net.connects_to((ip(last), 80).into())
-    }
-
-    fn client(&self) -> Client<impl ClientStack<Sending: Send> + Send + Sync + use<>> {
-        Client::builder()
-            .runtime(self.executor.runtime())
-            .resolver(self.net.resolver())
-            .dialer(self.net.dialer())
-            .above_pool(self.layer.clone())
-            .build()
-    }
-}
-
-fn named(last: u8) -> http::Response<String> {
-    http::Response::builder().header("server", u16::from(last)).body("hello".to_owned()).unwrap()
-}
-
-fn server_of<B>(response: &http::Response<B>) -> Endpoint {
-    endpoint(response.headers()["server"].to_str().unwrap().parse().unwrap())
-}
-
-async fn get<S: ClientStack>(client: &Client<S>) -> Result<Endpoint, Error> {
-    let response = client.get(URL).await?;
-    let from = server_of(&response);
-    response.into_body().collect().await?;
-    Ok(from)
-}
-
-fn has_cause<E: StdError + PartialEq + 'static>(error: &Error, wanted: &E) -> bool {
-    std::iter::successors(error.source(), |&error| error.source())
-        .any(|error| error.downcast_ref::<E>().is_some_and(|found| found == wanted))
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_request_counts_until_its_body_is_read_or_dropped() {

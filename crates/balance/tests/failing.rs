@@ -1,0 +1,273 @@
+//! Servers that fail in other ways than by refusing a connection, and what becomes of the requests for them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
+
+mod support;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Empty, Full};
+use skybridge::{
+    Delivery, Error, Phase, RequestBody,
+    types::{BoxError, Failed},
+};
+use skybridge_testkit::{drop_walk::drop_walk, h1::Script, origin::Origin};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+use support::{Stage, URL, endpoint, get, ip, server_of};
+use tokio::time::{sleep, timeout};
+use tower::{Layer, Service, ServiceExt};
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Each of them may be the one that is still asked when all fail, and each the one that comes back.
+#[tokio::test(start_paused = true)]
+async fn whichever_server_comes_back_first_is_found_after_a_long_time_without_any() {
+    for back in 1..=3 {
+        let stage = Stage::new([1, 2, 3]);
+        for last in 1..=3 {
+            stage.net.at((ip(last), 80).into()).refuse();
+        }
+        let client = stage.client();
+        // Long enough for the longest backoff.
+        for _ in 0..120 {
+            assert!(get(&client).await.is_err());
+            sleep(seconds(1)).await;
+        }
+        let before = stage.net.opened();
+        for _ in 0..10 {
+            assert!(get(&client).await.is_err());
+        }
+        // Requests without hope connect once each, not to all servers each.
+        assert!(stage.net.opened() - before <= 12, "{}", stage.net.opened() - before);
+        stage.net.at((ip(back), 80).into()).heal();
+        let _server = stage.server(back);
+        let mut failed = 0;
+        while get(&client).await.is_err() {
+            failed += 1;
+            assert!(failed < 10, "{back}");
+            sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(get(&client).await.unwrap(), endpoint(back));
+    }
+}
+
+/// The end of its backoff is not noticed by anybody while the only request waits for another server.
+#[tokio::test(start_paused = true)]
+async fn a_request_goes_to_a_server_whose_backoff_ended_while_it_waited() {
+    for _ in 0..8 {
+        let stage = Stage::new([1, 2]);
+        stage.net.at((ip(1), 80).into()).refuse();
+        let two = stage.server(2);
+        let client = stage.client();
+        // Until the first one is left alone.
+        while stage.layer.endpoints().iter().all(|state| state.left_alone.is_none()) {
+            get(&client).await.unwrap();
+        }
+        stage.net.at((ip(1), 80).into()).heal();
+        let _one = stage.server(1);
+        drop(two);
+        stage.net.at((ip(2), 80).into()).black_hole();
+        assert_eq!(get(&client).await.unwrap(), endpoint(1));
+    }
+}
+
+/// It answers each request, and no answer is whole.
+#[tokio::test(start_paused = true)]
+async fn a_server_whose_answers_end_early_is_left_alone_too() {
+    let stage = Stage::new([1, 2]);
+    let _one = stage.server(1);
+    let bad = stage.net.listen((ip(2), 80).into());
+    let _served = bad.serve(|_, conn| async move {
+        let mut script = Script::new(conn);
+        script.request().await;
+        script.send("HTTP/1.1 200 OK\r\nserver: 2\r\ncontent-length: 100\r\n\r\nhalf").await;
+    });
+    let client = stage.client();
+    let mut failed = 0;
+    for _ in 0..200 {
+        failed += usize::from(get(&client).await.is_err());
+    }
+    assert_eq!(failed, 3);
+    let states = stage.layer.endpoints();
+    let second = states.iter().find(|state| state.endpoint == endpoint(2)).unwrap();
+    assert!(second.left_alone.is_some() && second.failures == 3 && second.reason.is_some(), "{second:?}");
+}
+
+/// Whoever has all of a body whose length is known asks for no more, and may keep the response.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_read_counts_no_longer_though_it_is_still_there() {
+    let stage = Stage::new([1, 2]);
+    let (_one, _two) = (stage.server(1), stage.server(2));
+    let client = stage.client();
+    let mut held = client.get(URL).await.unwrap();
+    let frame = held.body_mut().frame().await.unwrap().unwrap();
+    assert_eq!(frame.into_data().unwrap(), "hello");
+    let mut by_the_same = 0;
+    for _ in 0..64 {
+        by_the_same += usize::from(get(&client).await.unwrap() == server_of(&held));
+    }
+    assert!(by_the_same > 0);
+}
+
+/// Ready or not: once an error, and then again as ever.
+#[derive(Clone)]
+struct Below {
+    fails: Arc<AtomicBool>,
+    failed: Arc<AtomicUsize>,
+}
+
+impl Service<Request<RequestBody>> for Below {
+    type Response = Response<Full<Bytes>>;
+    type Error = BoxError;
+    type Future = std::future::Ready<Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        if self.fails.load(Ordering::SeqCst) {
+            self.failed.fetch_add(1, Ordering::SeqCst);
+            let error = Error::new(Delivery::Unsent, Phase::Acquire, "not ready");
+            return Poll::Ready(Err(Failed::<Request<RequestBody>>::lost(error).into()));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<RequestBody>) -> Self::Future {
+        std::future::ready(Ok(Response::new(Full::from("fine"))))
+    }
+}
+
+/// tower's balancer drops a service whose `poll_ready` fails: then there is none left, and requests wait for ever.
+#[tokio::test(start_paused = true)]
+async fn a_service_below_that_is_not_ready_fails_requests_and_loses_no_server() {
+    let stage = Stage::new([1, 2]);
+    let below = Below { fails: Arc::new(true.into()), failed: Arc::default() };
+    let mut balanced = stage.layer.layer(below.clone());
+    let mut call = async || {
+        let request = Request::get(URL).body(RequestBody::default()).unwrap();
+        let called = async { balanced.ready().await.unwrap().call(request).await };
+        timeout(seconds(5), called).await.expect("no wait")
+    };
+    for _ in 0..4 {
+        let failed = call().await.err().unwrap();
+        assert_eq!(failed.error.delivery(), Delivery::Unsent);
+        assert!(failed.error.to_string().contains("not ready"), "{}", failed.error);
+    }
+    below.fails.store(false, Ordering::SeqCst);
+    let body = call().await.ok().unwrap().into_body();
+    assert_eq!(body.collect().await.unwrap().to_bytes(), "fine");
+    assert_eq!(stage.layer.endpoints().len(), 2);
+}
+
+/// A body that can be sent once is there for the next server, as nothing of it was taken by one that wasn't reached.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_can_be_sent_once_goes_to_the_server_that_is_reached() {
+    for _ in 0..4 {
+        let stage = Stage::new([1, 2, 3]);
+        for last in [1, 2] {
+            stage.net.at((ip(last), 80).into()).refuse();
+        }
+        let three = Origin::h1().serve_on(stage.net.listen((ip(3), 80).into()));
+        let once = RequestBody::wrap(Full::new(Bytes::from("once")));
+        let request = Request::post(URL).body(once).unwrap();
+        assert_eq!(stage.client().request(request).await.unwrap().status(), 200);
+        assert_eq!(three.requests()[0].body, "once");
+    }
+}
+
+/// And once a server has begun to read it, no other gets it.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_may_have_been_processed_goes_to_no_other_server() {
+    let stage = Stage::new([1, 2]);
+    let mut serving = Vec::new();
+    let requests = Arc::new(AtomicUsize::new(0));
+    for last in [1, 2] {
+        let requests = Arc::clone(&requests);
+        serving.push(stage.net.listen((ip(last), 80).into()).serve(move |_, conn| {
+            let requests = Arc::clone(&requests);
+            async move {
+                let mut script = Script::new(conn);
+                script.request().await;
+                requests.fetch_add(1, Ordering::SeqCst);
+            }
+        }));
+    }
+    let request = Request::post(URL).body(RequestBody::from("pay")).unwrap();
+    let error = stage.client().request(request).await.unwrap_err();
+    assert_eq!((error.delivery(), requests.load(Ordering::SeqCst)), (Delivery::Unknown, 1), "{error:?}");
+}
+
+/// Reading its body as well, and a server that isn't there among others.
+#[tokio::test(start_paused = true)]
+async fn whenever_a_request_is_dropped_nothing_counts_any_more() {
+    let build = async || {
+        let stage = Stage::new([]);
+        stage.net.host("api.test", [ip(1)]).then(Duration::from_millis(5), [ip(2), ip(3)]);
+        for last in 1..=3 {
+            stage.net.at((ip(last), 80).into()).latency(Duration::from_millis(3));
+        }
+        let (servers, client) = ([1, 2, 3].map(|last| stage.server(last)), stage.client());
+        let scenario = {
+            let client = client.clone();
+            async move {
+                for _ in 0..2 {
+                    get(&client).await.unwrap();
+                }
+            }
+        };
+        ((stage, servers, client), scenario)
+    };
+    let walk = drop_walk(build, async |(_stage, _servers, client), _| {
+        // One that still counted would get none as long as the others have nothing to do.
+        sleep(seconds(1)).await;
+        let mut seen = Vec::new();
+        for _ in 0..60 {
+            let from = get(&client).await.unwrap();
+            if !seen.contains(&from) {
+                seen.push(from);
+            }
+        }
+        assert_eq!(seen.len(), 3);
+    })
+    .await;
+    assert!(walk.polls > 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_client_fails_balanced_requests_and_leaves_no_server_alone() {
+    let stage = Stage::new([1, 2]);
+    let (_one, _two) = (stage.server(1), stage.server(2));
+    let client = stage.client();
+    get(&client).await.unwrap();
+    client.close();
+    for _ in 0..8 {
+        let error = timeout(seconds(1), get(&client)).await.expect("no wait").unwrap_err();
+        assert_eq!(error.delivery(), Delivery::Unsent, "{error:?}");
+    }
+    assert!(stage.layer.endpoints().iter().all(|state| state.failures == 0 && state.left_alone.is_none()));
+    drop(client);
+    stage.executor.assert_idle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_answer_counts_nothing() {
+    let stage = Stage::new([1, 2]);
+    let below = tower::service_fn(|_: Request<RequestBody>| async {
+        Ok::<_, BoxError>(Response::builder().status(204).body(Empty::<Bytes>::new()).unwrap())
+    });
+    let mut balanced = stage.layer.layer(below);
+    let mut held = Vec::new();
+    for _ in 0..16 {
+        let request = Request::get(URL).body(RequestBody::default()).unwrap();
+        let response = balanced.ready().await.unwrap().call(request).await.unwrap();
+        assert!(format!("{:?}", response.body()).contains("counts: false"));
+        held.push(response);
+    }
+}
