@@ -252,8 +252,11 @@ impl<I: Io, B: Body> Driver<I, B> {
 
 #[pinned_drop]
 impl<I: Io, B: Body> PinnedDrop for Driver<I, B> {
-    /// Reports a driver that is dropped before its connection ends.
+    /// Reports a driver that is dropped before its connection ends, and lets go who observed that.
     fn drop(self: Pin<&mut Self>) {
         self.end(DriverEnd::Closed(CloseReason::RuntimeShutdown));
+        if let Some(watch) = self.shared.wire.watch() {
+            watch.end();
+        }
     }
 }

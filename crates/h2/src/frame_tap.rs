@@ -163,6 +163,13 @@ impl Watch {
         drop(released);
     }
 
+    /// The connection is over. What was seen and not told yet never is.
+    #[cold]
+    pub(crate) fn end(&self) {
+        let released = self.streams.lock().end();
+        drop(released);
+    }
+
     /// Tells what was seen, and lets the observers go to whom nothing more is told. Not under a lock of the h2 crate.
     #[cold]
     pub(crate) fn tell(&self, info: &ConnInfo) {

@@ -13,6 +13,8 @@ pub(crate) struct WatchedStreams {
     ended: Vec<u32>,
     /// The last one whose HEADERS were sent.
     last_sent: u32,
+    /// So is the connection: nothing more is told, but some may hold it for long, as the body of a response does.
+    is_over: bool,
 }
 
 /// The call of a stream, and its own observer, if it has one.
@@ -57,7 +59,7 @@ impl WatchedStreams {
     pub(crate) fn opened(&mut self, stream: u32, of: StreamOf) -> Released {
         let known = self.streams.entry(stream).or_default();
         known.of = of;
-        let observer = if known.has_ended() { known.of.observer.take() } else { None };
+        let observer = if known.has_ended() || self.is_over { known.of.observer.take() } else { None };
         let mut released = self.forget_oldest();
         released.extend(observer);
         released
@@ -114,6 +116,13 @@ impl WatchedStreams {
             released.extend(self.streams.get_mut(&stream).and_then(|known| known.of.observer.take()));
         }
         released
+    }
+
+    /// The connection is over, and all is told: lets all observers go.
+    pub(crate) fn end(&mut self) -> Released {
+        self.is_over = true;
+        self.ended = Vec::new();
+        self.streams.values_mut().filter_map(|known| known.of.observer.take()).collect()
     }
 
     fn forget_oldest(&mut self) -> Released {
@@ -196,6 +205,16 @@ mod tests {
         streams.saw(3, false, true);
         drop(streams.release());
         assert_eq!([&given_up, &open].map(Arc::strong_count), [1, 2]);
+    }
+
+    #[test]
+    fn with_the_connection_all_are_let_go_also_one_that_is_opened_late() {
+        let mut streams = WatchedStreams::default();
+        let [(of, open), (late_of, late)] = [observed(), observed()];
+        drop(streams.opened(1, of));
+        drop(streams.end());
+        drop(streams.opened(3, late_of));
+        assert_eq!([&open, &late].map(Arc::strong_count), [1, 1]);
     }
 
     #[test]

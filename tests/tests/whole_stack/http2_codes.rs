@@ -151,6 +151,30 @@ async fn addresses_that_nobody_looks_up_are_told_too() {
     assert_eq!(found(&overrides, get("/")).await, ["addresses_found a.test 192.0.2.1:80 (overrides) of 1"]);
 }
 
+/// Whoever reads the rest of it later holds the connection's state, but not what others observe by.
+#[tokio::test(start_paused = true)]
+async fn an_observer_of_a_request_goes_with_the_connection_though_a_body_of_it_is_held() {
+    let world = World::new();
+    let listener = world.listen();
+    let client = world.client();
+    let own = Recorder::new();
+    let calls = async {
+        let held = client.request(h2(get("/long"))).await.unwrap();
+        let observed = wishing(h2(post("x")), |options| options.observer(own.clone()));
+        assert!(client.request(observed).await.is_err());
+        run_until_idle().await;
+        assert_eq!(Arc::strong_count(&own), 1, "nothing more is told of it");
+        drop(held);
+    };
+    let server = async {
+        let mut peer = Peer::accept(listener.accept().await.0).await;
+        let long = peer.request().await.stream;
+        peer.headers(long, &[(":status", "200")], false).await;
+        peer.request().await;
+    };
+    tokio::join!(calls, server);
+}
+
 /// Not before, as more may be told of it; and not later, as the connection may be open for hours.
 #[tokio::test(start_paused = true)]
 async fn an_observer_of_a_request_goes_once_its_stream_has_ended_in_both_directions() {
