@@ -68,6 +68,9 @@ pub enum ResolvedBy {
     Nobody,
     /// This client.
     Client,
+    /// The [connector](crate::ClientBuilder::connector), by itself: the client
+    /// [asks nobody](crate::ClientBuilder::unresolved).
+    Connector,
     /// This proxy, which is told the name.
     Proxy(String),
 }
@@ -151,8 +154,11 @@ fn address(endpoint: Endpoint, route: &Route, now: Instant) -> Address {
 /// Each is resolved by the one before it, unless that wants an address.
 fn hops(route: &Route) -> Vec<Hop> {
     let (origin, dial) = (route.target.origin(), route.target.connect_options().dial.as_ref());
+    let is_name = |endpoint: &Endpoint| matches!(endpoint, Endpoint::Name { .. });
+    let is_unresolved = route.endpoints.snapshot().iter().any(is_name);
     let by = |before: Option<&Proxy>, is_address: bool| match before {
         _ if is_address => ResolvedBy::Nobody,
+        None if is_unresolved => ResolvedBy::Connector,
         None => ResolvedBy::Client,
         Some(proxy) if matches!(proxy.kind, ProxyKind::Socks4 | ProxyKind::Socks5) => ResolvedBy::Client,
         Some(proxy) => ResolvedBy::Proxy(proxy.to_string()),
@@ -301,6 +307,7 @@ impl fmt::Display for Hop {
         match &self.resolved_by {
             ResolvedBy::Nobody => {}
             ResolvedBy::Client => f.write_str(", looked up here")?,
+            ResolvedBy::Connector => f.write_str(", looked up by the connector")?,
             ResolvedBy::Proxy(proxy) => write!(f, ", looked up by {proxy}")?,
         }
         f.write_str(if self.credentials { ", with user and password" } else { "" })

@@ -6,7 +6,7 @@
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use skybridge::{
-    Body, CacheLayer, Client, Endpoint, RequestBody, ResponseExt, Timeouts,
+    Body, CacheLayer, Client, Endpoint, RequestBody, ResolvedBy, ResponseExt, Timeouts,
     seams::{ClientStack, InPlace},
     types::{Attempt, ConnInfo, ConnectError, Delivery, Failed, Link, Query, Resolver, Route, Target},
 };
@@ -228,6 +228,8 @@ async fn a_connector_of_ones_own_is_in_place_of_race_and_dialer_and_of_more_at_a
     let name = r#"[Name { host: "a.test", port: 80 }]"#;
     let builder = stage.builder().unresolved().above_race(seen.layer("race")).above_dialer(seen.layer("dialer"));
     let client: Client = builder.connector(connector.clone()).build();
+    let explained = client.explain(&Request::get(URL).body(()).unwrap()).await.unwrap();
+    assert_eq!(explained.opening.unwrap().hops[0].resolved_by, ResolvedBy::Connector);
     assert_eq!(text(&client).await, "hello");
     assert_eq!(
         (asked.take(), seen.take()),
