@@ -4,7 +4,8 @@
 //!
 //! The layer belongs between retry and pool, so that a request that comes back goes to whichever server is better then.
 //! To the pool each server is a [`dial`](skybridge_core::RequestOptions::dial) of its own; the origin, and what TLS
-//! verifies, stay the name's.
+//! verifies, stay the name's. Another client below reads it there: it is `connect_options.dial` of the
+//! [`RequestOptions`](skybridge_core::RequestOptions) in the request's extensions.
 //!
 //! - **Servers** are all addresses of the origin's host, as the resolver finds them within 10 s. They are looked up
 //!   again when a request comes after their time to live, or after a server could not be connected to, not twice in a

@@ -13,8 +13,8 @@ pub use self::{
 };
 
 use crate::{
-    AttemptId, ConnectError, ConnectOptions, Ctx, Dial, EgressRefused, HttpVersions, Key, Outcome, Phase, PhaseGuard,
-    Proxy, Scheme, Span, Target,
+    AttemptId, ConnInfo, ConnectError, ConnectOptions, Ctx, Dial, EgressRefused, HttpVersions, Key, Link, Outcome,
+    Phase, PhaseGuard, Proxy, Scheme, Span, Target,
 };
 use std::{fmt, net::SocketAddr, sync::Arc};
 
@@ -117,6 +117,32 @@ impl Route {
         let id = self.ctx().attempt_log().begin(self.to_string(), endpoint.clone(), self.ctx().runtime().now());
         Attempt { route: self.clone(), endpoint, id }
     }
+
+    /// A link of a stream that a connector of one's own has opened by this route, to this endpoint: logged as an
+    /// attempt, and without TLS, proxies or a local address until its [`info`](Link::info) is told of them.
+    ///
+    /// ```
+    /// # use skybridge_runtime::TokioRuntime;
+    /// use skybridge_core::{ConnectError, Connector, Route, Target};
+    /// use std::net::SocketAddr;
+    /// use tower::service_fn;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let address = SocketAddr::from(([192, 0, 2, 1], 80));
+    /// let mut connector = service_fn(move |route: Route| async move {
+    ///     let (stream, _theirs) = tokio::io::duplex(1024); // whatever connects
+    ///     Ok::<_, ConnectError>(route.link(stream, address))
+    /// });
+    /// let target = Target::of(&"http://a.test/".parse()?, TokioRuntime::ctx())?;
+    /// let link = connector.connect(Route::to(target, [address])).await?;
+    /// assert_eq!(link.info.remote.inet(), Some(address));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn link<Io>(&self, io: Io, remote: impl Into<Endpoint>) -> Link<Io> {
+        self.attempt(remote.into()).link(io)
+    }
 }
 
 impl fmt::Display for Route {
@@ -136,6 +162,12 @@ impl Attempt {
     /// Begins a phase of this attempt.
     pub fn phase(&self, phase: Phase) -> PhaseGuard {
         PhaseGuard::begin(self.route.ctx(), phase, Some(self.id))
+    }
+
+    /// A link of a stream that a dialer of one's own has opened to the endpoint of this attempt. Its local address isn't
+    /// known until its [`info`](Link::info) is told.
+    pub fn link<Io>(&self, io: Io) -> Link<Io> {
+        Link::new(io, ConnInfo::new(self, None, self.endpoint.clone()))
     }
 
     /// Logs that this attempt failed, unless a phase guard has done so. There may be none: a time limit drops the

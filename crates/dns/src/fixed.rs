@@ -31,6 +31,6 @@ impl Service<Query> for Fixed {
     }
 
     fn call(&mut self, query: Query) -> Self::Future {
-        ready(by_endpoints(&query, &self.0).map(|answer| Once(Some(answer))))
+        ready(by_endpoints(&query, &self.0).map(Once::new))
     }
 }

@@ -1,13 +1,14 @@
 //! Resolvers as tower services: the system's, a cache, and overrides.
 //!
 //! Not a part of the stack: the route layer asks a [`Resolver`](skybridge_core::Resolver), a `Service<Query>` whose
-//! response is a stream of [`Answer`](skybridge_core::Answer)s. Resolvers can have layers of their own.
+//! response is a stream of [`Answer`](skybridge_core::Answer)s. Resolvers can have layers of their own. One of one's own
+//! is a closure that returns [`Once`].
 //!
 //! ```
-//! use skybridge_core::{Ctx, Endpoint, Query};
+//! use skybridge_core::{Endpoint, Query};
 //! use skybridge_dns::{OverridesLayer, System};
 //! use skybridge_runtime::TokioRuntime;
-//! use std::{future::poll_fn, pin::pin, sync::Arc};
+//! use std::{future::poll_fn, pin::pin};
 //! use tower::{ServiceBuilder, ServiceExt};
 //! # use futures_core::Stream;
 //!
@@ -17,8 +18,8 @@
 //!     .layer(OverridesLayer::new().host("a.test", [Endpoint::from(([127, 0, 0, 1], 0))]))
 //!     .service(System::new());
 //!
-//! let ctx = Ctx::new(Arc::new(TokioRuntime::current()));
-//! let mut answers = pin!(resolver.oneshot(Query::new("a.test", 80, ctx)).await?);
+//! let query = Query::new("a.test", 80, TokioRuntime::ctx());
+//! let mut answers = pin!(resolver.oneshot(query).await?);
 //! let answer = poll_fn(|cx| answers.as_mut().poll_next(cx)).await.expect("an answer")?;
 //! assert_eq!(answer.endpoints, [Endpoint::from(([127, 0, 0, 1], 80))]);
 //! # Ok(())

@@ -7,7 +7,7 @@
 //! limits are a [`PoolConfig`].
 //!
 //! ```
-//! use skybridge_core::{ConnInfo, ConnectError, Link, Route};
+//! use skybridge_core::{ConnectError, Route};
 //! use skybridge_h1::H1;
 //! use skybridge_h2::H2;
 //! use skybridge_negotiate::NegotiateLayer;
@@ -27,8 +27,7 @@
 //!     .layer(NegotiateLayer::new(H1::new(), H2::new()))
 //!     .service(service_fn(move |route: Route| async move {
 //!         let stream = TcpStream::connect(address).await?;
-//!         let attempt = route.attempt(address.into());
-//!         Ok::<_, ConnectError>(Link::new(stream, ConnInfo::new(&attempt, None, address.into())))
+//!         Ok::<_, ConnectError>(route.link(stream, address))
 //!     }));
 //! let call = pool.clone().oneshot(http::Request::get("http://a.test/").body(String::new())?);
 //! let server = async {

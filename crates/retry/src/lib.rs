@@ -32,7 +32,8 @@
 //! its stream is reset if it isn't over, and an HTTP/1.1 connection is used again if the rest is short and comes soon.
 //! [`RetryLayer::answers`] turns it off.
 //!
-//! [`RetryLayer::unsent`] applies the first row only, [`RetryLayer::safe`] all of them. Whether connections keep copies
+//! [`RetryLayer::unsent`] applies the first row only, [`RetryLayer::safe`] all of them; for a body that isn't
+//! [`Replay`](skybridge_core::Replay), such as `Full<Bytes>`, [`RetryLayer::replaying`] is told how to copy it. Whether connections keep copies
 //! for the other rows is this layer's decision alone: it [asks](skybridge_core::Replays) for them while it polls the
 //! layers below. Once another response's head has arrived, nothing is retried. Pauses and the age of a request need a
 //! clock: that of the connection that an error names, or [`RetryLayer::runtime`]; without either nothing is retried.

@@ -5,11 +5,10 @@
 //! one endpoint after another, also when a phase after TCP has failed, until one works or all have failed.
 //!
 //! ```
-//! use skybridge_core::{ConnectError, Ctx, Endpoint, KeyRef, OriginRef, Plan, Route, Target, ConnectOptions};
+//! use skybridge_core::{ConnectError, Endpoint, Plan, Route, Target};
 //! use skybridge_dns::Fixed;
 //! use skybridge_route::RouteLayer;
 //! use skybridge_runtime::TokioRuntime;
-//! use std::sync::Arc;
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -18,10 +17,8 @@
 //!     .layer(RouteLayer::new(Fixed::new([Endpoint::from(([127, 0, 0, 1], 0))])))
 //!     .service(service_fn(|route: Route| async move { Ok::<_, ConnectError>(format!("a connection to {route}")) }));
 //!
-//! let uri = "http://a.test/".parse()?;
-//! let key = KeyRef::of(OriginRef::of(&uri)?, &ConnectOptions::default()).to_owned()?;
-//! let ctx = Ctx::new(Arc::new(TokioRuntime::current()));
-//! let plan = planner.oneshot(Target::new(key, ctx)).await?;
+//! let target = Target::of(&"http://a.test/".parse()?, TokioRuntime::ctx())?;
+//! let plan = planner.oneshot(target).await?;
 //! assert_eq!(plan.route().endpoints.snapshot(), [Endpoint::from(([127, 0, 0, 1], 80))]);
 //! assert_eq!(plan.connect().await?, "a connection to a.test");
 //! # Ok(())

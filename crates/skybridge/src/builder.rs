@@ -156,7 +156,22 @@ impl<R, D, L> ClientBuilder<R, D, L> {
         self
     }
 
-    /// Who is asked for addresses.
+    /// Who is asked for addresses: any `Service<Query>` whose response is a stream of answers.
+    ///
+    /// ```
+    /// use skybridge::{CacheLayer, Client, ConnectError, Endpoint, tower::{Layer, service_fn}, types::{Answer, Query}};
+    /// use skybridge_dns::Once; // or another stream
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let directory = service_fn(|query: Query| async move {
+    ///     let endpoint = Endpoint::from(([192, 0, 2, 1], query.port)); // whatever knows it
+    ///     Ok::<_, ConnectError>(Once::new(Answer::only([endpoint])))
+    /// });
+    /// let client = Client::builder().resolver(CacheLayer::new().layer(directory)).build();
+    /// # let _ = client;
+    /// # }
+    /// ```
     pub fn resolver<R2: Resolver>(self, resolver: R2) -> ClientBuilder<R2, D, L> {
         ClientBuilder { settings: self.settings, resolver, dialer: self.dialer, seams: self.seams }
     }
@@ -363,7 +378,8 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7, L8> ClientBuilder<R, D, Seams<L0, L1,
 
     above! {
         /// Puts a layer above the HTTP handshake: it sees each way that is tried, as a `Route`, and the HTTP connection
-        /// that comes of it.
+        /// that comes of it, whose type it leaves as it is. Connections of another type, such as those of `HyperH1`,
+        /// belong in a stack by hand: see [`Client::from_stack`].
         above_negotiate: negotiate of retry pool route negotiate tls tunnel race dialer connector
             => Seams<L0, L1, L2, Stack<T, L3>, L4, L5, L6, L7, L8>
     }
@@ -405,7 +421,7 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7, L8> ClientBuilder<R, D, Seams<L0, L1,
     ///
     /// ```
     /// # use skybridge_testkit::origin::Origin;
-    /// use skybridge::{Client, types::{ConnInfo, ConnectError, Endpoint, Link, Phase, Route}};
+    /// use skybridge::{Client, types::{ConnectError, Endpoint, Link, Phase, Route}};
     /// use tokio::net::TcpStream;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -419,9 +435,8 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7, L8> ClientBuilder<R, D, Seams<L0, L1,
     ///         Some(Endpoint::Inet(addr)) => TcpStream::connect(addr).await?,
     ///         _ => return Err(ConnectError::new(Phase::Tcp, "neither a name nor an address")),
     ///     };
-    ///     let remote = Endpoint::from(stream.peer_addr()?);
-    ///     let info = ConnInfo::new(&route.attempt(remote.clone()), stream.local_addr().ok(), remote);
-    ///     Ok(Link::new(stream, info))
+    ///     let remote = stream.peer_addr()?;
+    ///     Ok(route.link(stream, remote))
     /// }
     ///
     /// let client = Client::builder().unresolved().connector(skybridge::tower::service_fn(connect)).build();

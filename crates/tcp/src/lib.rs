@@ -5,25 +5,21 @@
 //! attempts, staggered as in RFC 8305 (happy eyeballs), and keeps the first that connects.
 //!
 //! ```
-//! use skybridge_core::{Ctx, Endpoints, KeyRef, OriginRef, Phase, Route, Target, ConnectOptions};
+//! use skybridge_core::{Phase, Route, Target};
 //! use skybridge_runtime::TokioRuntime;
 //! use skybridge_tcp::{RaceLayer, Tcp};
-//! use std::sync::Arc;
 //! use tower::{ServiceBuilder, ServiceExt};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let server = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-//! let endpoint = server.local_addr()?.into();
+//! let address = server.local_addr()?;
 //!
 //! let connector = ServiceBuilder::new().layer(RaceLayer::happy_eyeballs()).service(Tcp::new());
 //!
-//! let uri = "http://a.test/".parse()?;
-//! let key = KeyRef::of(OriginRef::of(&uri)?, &ConnectOptions::default()).to_owned()?;
-//! let ctx = Ctx::new(Arc::new(TokioRuntime::current()));
-//! let target = Target::new(key, ctx);
-//! let link = connector.oneshot(Route::direct(target, Endpoints::fixed([endpoint]))).await?;
-//! assert_eq!(link.info.remote.inet(), Some(server.local_addr()?));
+//! let target = Target::of(&"http://a.test/".parse()?, TokioRuntime::ctx())?;
+//! let link = connector.oneshot(Route::to(target, [address])).await?;
+//! assert_eq!(link.info.remote.inet(), Some(address));
 //! assert!(link.info.timings.get(Phase::Tcp).is_some());
 //! # Ok(())
 //! # }

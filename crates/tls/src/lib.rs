@@ -50,7 +50,7 @@
 //! trusted ([`TlsLayer::proxy_connector`]).
 //!
 //! ```
-//! use skybridge_core::{ConnInfo, ConnectError, Connector, Link, Protocol, Route, Target};
+//! use skybridge_core::{ConnectError, Connector, Protocol, Route, Target};
 //! use skybridge_runtime::TokioRuntime;
 //! use skybridge_tls::{Roots, TlsConfig, TlsLayer};
 //! use tokio::net::TcpStream;
@@ -64,8 +64,7 @@
 //! // `root` is a certificate in DER, `pin` the hash of its key, and `address` where a.test listens.
 //! let below = service_fn(move |route: Route| async move {
 //!     let stream = TcpStream::connect(address).await?;
-//!     let attempt = route.attempt(address.into());
-//!     Ok::<_, ConnectError>(Link::new(stream, ConnInfo::new(&attempt, None, address.into())))
+//!     Ok::<_, ConnectError>(route.link(stream, address))
 //! });
 //!
 //! let config = TlsConfig::builder().roots(Roots::Given(vec![root])).pin("**.a.test", &pin).build()?;

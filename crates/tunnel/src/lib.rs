@@ -4,7 +4,7 @@
 //! proxies passes through, as the same type and without a box.
 //!
 //! ```
-//! use skybridge_core::{ConnInfo, ConnectError, Connector, Link, Proxy, Route, Target};
+//! use skybridge_core::{ConnectError, Connector, Proxy, Route, Target};
 //! use skybridge_runtime::TokioRuntime;
 //! use skybridge_tunnel::TunnelLayer;
 //! use tokio::{io::{AsyncReadExt, AsyncWriteExt}, net::{TcpListener, TcpStream}};
@@ -16,8 +16,7 @@
 //! let address = listener.local_addr()?;
 //! let below = service_fn(move |route: Route| async move {
 //!     let stream = TcpStream::connect(address).await?;
-//!     let attempt = route.attempt(address.into());
-//!     Ok::<_, ConnectError>(Link::new(stream, ConnInfo::new(&attempt, None, address.into())))
+//!     Ok::<_, ConnectError>(route.link(stream, address))
 //! });
 //!
 //! let target = Target::of(&"https://a.test/".parse()?, TokioRuntime::ctx())?;

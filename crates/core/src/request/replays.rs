@@ -198,6 +198,12 @@ impl Replay for () {
     }
 }
 
+impl Replay for String {
+    fn replay(&self) -> Option<Self> {
+        Some(self.clone())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,20 +22,19 @@ const HEAD_LIMIT: usize = 256 * 1024;
 /// it has, and one suite of tests is for both.
 ///
 /// ```
-/// use skybridge_core::{Connection, Handshake};
+/// use skybridge_core::{Connection, Handshake, Link};
 /// use skybridge_hyper::HyperH1;
-/// use skybridge_testkit::{executor::Executor, fixtures, h1::Script};
+/// use skybridge_runtime::TokioRuntime;
+/// use skybridge_testkit::h1::Script;
 /// use std::future::poll_fn;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let executor = Executor::new();
-/// let (ours, theirs) = tokio::io::duplex(1024);
-/// let attempt = fixtures::route("http://a.test", [], executor.ctx()).attempt(fixtures::endpoint("192.0.2.1:80"));
-/// let info = skybridge_core::ConnInfo::new(&attempt, None, attempt.endpoint.clone());
-/// let link = skybridge_core::Link::new(ours, info);
+/// let ctx = TokioRuntime::ctx();
+/// let (ours, theirs) = tokio::io::duplex(1024); // a socket, in its place
+/// let link = Link::of(ours, &"http://a.test/".parse()?, ctx.clone())?;
 ///
-/// let mut connection = HyperH1::new().handshake(link, &executor.ctx()).await?;
+/// let mut connection = HyperH1::new().handshake(link, &ctx).await?;
 /// let client = async {
 ///     poll_fn(|cx| connection.poll_ready(cx)).await?;
 ///     connection.start(http::Request::get("http://a.test/cat").body(String::new()).unwrap());
