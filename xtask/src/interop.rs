@@ -49,6 +49,7 @@ pub(crate) fn run() -> Outcome {
     let unbound = installed("unbound", "unbound")?;
     let (ip, nft) = (installed("ip", "iproute2")?, installed("nft", "nftables")?);
     let chromium = installed("chromium", "chromium")?;
+    let curl = installed("curl", "curl")?;
     let grpcio = grpcio::python()?;
     let scratch = scratch::Scratch::new()?;
     // All at once: what is free is only taken when its server starts.
@@ -119,6 +120,7 @@ pub(crate) fn run() -> Outcome {
             ])
             .env("SKYBRIDGE_CLI", cli)
             .env("SKYBRIDGE_CHROMIUM", &chromium)
+            .env("SKYBRIDGE_CURL", &curl)
             .env("SKYBRIDGE_GRPCIO", grpcio)
             .env("SKYBRIDGE_IP", &ip)
             .env("SKYBRIDGE_NFT", &nft)
