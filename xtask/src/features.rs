@@ -1,5 +1,5 @@
-//! `features`: each package by itself, so that none lives on a feature that another one switched on; and each of its
-//! features alone, so that none lives on another. Without default features, no crate is built from AWS-LC, and a client
+//! `features`: each package by itself, so that none lives on a feature that another one switched on; each of its
+//! features alone, so that none lives on another, and every two, so that none is in another's way. Without default features, no crate is built from AWS-LC, and a client
 //! without TLS needs no C compiler.
 
 use cargo_metadata::Package;
@@ -9,6 +9,9 @@ use crate::workspace;
 
 /// What compiles C or assembly.
 const NATIVE: [&str; 5] = ["aws-lc-rs", "aws-lc-sys", "cc", "cmake", "ring"];
+
+/// What a client takes one of, or what is about that: pairs of them say nothing that each alone doesn't.
+const OF_TLS: [&str; 5] = ["aws-lc-rs", "ring", "native-roots", "webpki-roots", "platform-verifier"];
 
 /// Whose tree may have it: packages of the workspace's own tools and tests.
 const MAY_HAVE_AWS_LC: [&str; 5] =
@@ -29,10 +32,21 @@ fn alone(package: &Package) -> Outcome {
         return Ok(());
     }
     execute(&mut cargo(["check", "-p", name, "--no-default-features"]))?;
-    for feature in package.features.keys().filter(|feature| *feature != "default") {
-        execute(&mut cargo(["check", "-p", name, "--no-default-features", "--features", feature]))?;
+    let features: Vec<&str> = package.features.keys().map(String::as_str).filter(|name| *name != "default").collect();
+    for features in features.iter().map(|feature| (*feature).to_owned()).chain(pairs(&features)) {
+        execute(&mut cargo(["check", "-p", name, "--no-default-features", "--features", &features]))?;
     }
     execute(&mut cargo(["check", "-p", name, "--all-features"]))
+}
+
+/// Every two of some features, of which there are more: two are `--all-features`.
+fn pairs(features: &[&str]) -> Vec<String> {
+    let features: Vec<_> = features.iter().filter(|feature| !OF_TLS.contains(feature)).collect();
+    if features.len() < 3 {
+        return vec![];
+    }
+    let pairs = features.iter().enumerate().flat_map(|(at, one)| features[at + 1..].iter().map(move |two| (one, two)));
+    pairs.map(|(one, two)| format!("{one},{two}")).collect()
 }
 
 /// What a package without default features is built from, on any platform.
@@ -70,12 +84,18 @@ fn names(tree: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::native;
+    use super::{native, pairs};
 
     #[test]
     fn what_compiles_c_is_found_in_a_tree() {
         let tree = "skybridge v0.1.0 (/a)\nrustls v0.23.35\naws-lc-rs v1.15.1\naws-lc-sys v0.34.0\ncc v1.2.48\n";
         assert_eq!(native(tree), ["aws-lc-rs", "aws-lc-sys", "cc"]);
         assert!(native("skybridge v0.1.0\nrustls v0.23.35\n").is_empty());
+    }
+
+    #[test]
+    fn every_two_of_more_than_two_features_are_checked_together() {
+        assert_eq!(pairs(&["a", "ring", "b", "c"]), ["a,b", "a,c", "b,c"]);
+        assert!(pairs(&["a", "b", "ring"]).is_empty());
     }
 }
