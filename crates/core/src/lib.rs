@@ -120,9 +120,9 @@ pub use self::{
         RouteFeedback, ServiceBinding,
     },
     target::{
-        ConnectOptions, Dial, EchMode, Egress, EgressReason, EgressRefused, EgressRule, EgressRuleError, Host,
-        HttpVersions, Key, KeyRef, Network, NetworkError, Origin, OriginError, OriginRef, Partition, Reference, Scheme,
-        Target,
+        Cleartext, ConnectOptions, Dial, EchMode, Egress, EgressReason, EgressRefused, EgressRule, EgressRuleError,
+        Host, HttpVersions, Key, KeyRef, Network, NetworkError, Origin, OriginError, OriginRef, Partition, Reference,
+        Scheme, Target,
     },
 };
 

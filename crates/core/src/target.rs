@@ -11,7 +11,7 @@ pub use self::{
     connect_options::{ConnectOptions, HttpVersions, Partition},
     dial::Dial,
     ech_mode::EchMode,
-    egress::{Egress, EgressReason, EgressRefused, EgressRule, EgressRuleError, Network, NetworkError},
+    egress::{Cleartext, Egress, EgressReason, EgressRefused, EgressRule, EgressRuleError, Network, NetworkError},
     host::Host,
     key::{Key, KeyRef},
     origin::{Origin, OriginError, OriginRef, Scheme},

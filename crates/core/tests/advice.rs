@@ -1,8 +1,8 @@
 //! What an error means, as far as its cause tells: one row for each rule, and for what none of them is about.
 
 use skybridge_core::{
-    Advice, AttemptReport, BoxError, Cause, CloseReason, ConnInfo, ConnectError, Delivery, Egress, Error, ErrorCode,
-    GoAway, OriginError, Overloaded, Phase, Protocol, RequestError, Reset, TimedOut, TlsAlert,
+    Advice, AttemptReport, BoxError, Cause, Cleartext, CloseReason, ConnInfo, ConnectError, Delivery, Egress, Error,
+    ErrorCode, GoAway, OriginError, Overloaded, Phase, Protocol, RequestError, Reset, TimedOut, TlsAlert,
 };
 use skybridge_testkit::{executor::Executor, fixtures};
 use std::{
@@ -44,6 +44,8 @@ fn what_keeps_a_request_from_a_connection() {
     let not_a_host = || OriginError::NotAHost("a..test".into());
     let ended = || exchange(Cause::NoResponse("gone".into()));
     let refused = || Egress::none().check(&fixtures::key("http://a.test").origin, &fixtures::endpoint(ADDR));
+    let no_cleartext = Egress::any().cleartext(Cleartext::refused());
+    let in_cleartext = || no_cleartext.check_cleartext(&fixtures::key("http://a.test").origin);
     let mut rows = vec![
         (RequestError::Origin(not_a_host()).into(), Some(Advice::Url)),
         (RequestError::Uri("so".into()).into(), Some(Advice::Url)),
@@ -51,6 +53,7 @@ fn what_keeps_a_request_from_a_connection() {
         (exchange(Cause::RequestBody("unreadable".into())), Some(Advice::Request)),
         (connect(Phase::Tcp, not_a_host()), Some(Advice::Url)),
         (connect(Phase::Tcp, refused().unwrap_err()), Some(Advice::Egress)),
+        (connect(Phase::Acquire, in_cleartext().unwrap_err()), Some(Advice::Cleartext)),
         // Also where a proxy is asked, or nobody yet.
         (connect(Phase::Tunnel, refused().unwrap_err()), Some(Advice::Egress)),
         (connect(Phase::Resolve, refused().unwrap_err()), Some(Advice::Egress)),

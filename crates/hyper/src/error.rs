@@ -37,7 +37,7 @@ impl OptionUnsupported {
     /// The first option that a foreign connector would ignore, which runs TLS for this origin by itself or not.
     pub(crate) fn of(connect_options: &ConnectOptions, runs_tls: bool) -> Option<Self> {
         match connect_options {
-            connect_options if !connect_options.egress.is_any() => Some(Self::Egress),
+            connect_options if !connect_options.egress.is_any_address() => Some(Self::Egress),
             connect_options if connect_options.dial.is_some() => Some(Self::Dial),
             connect_options if connect_options.server_name.is_some() => Some(Self::ServerName),
             connect_options if runs_tls && connect_options.ech == Some(EchMode::Require) => Some(Self::Ech),

@@ -161,6 +161,10 @@ where
         if let Some(unsupported) = OptionUnsupported::of(route.target.connect_options(), runs_tls) {
             return Err(ConnectError::new(Phase::Tcp, unsupported).fatal());
         }
+        let (origin, egress) = (route.target.origin(), &route.target.connect_options().egress);
+        if let Err(refused) = egress.check_cleartext(origin) {
+            return Err(ConnectError::new(Phase::Tcp, refused).fatal());
+        }
         // Reported as an attempt at the first endpoint: which one the connector takes is known only afterwards.
         let first = poll_fn(|cx| route.endpoints.poll_more(cx)).await;
         let none = || ConnectError::new(Phase::Tcp, "the route has no endpoint");

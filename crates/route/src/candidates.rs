@@ -79,6 +79,10 @@ impl<R: Resolver> Candidates<R> {
 
     /// The next candidate whose names can be resolved.
     pub(crate) async fn next(&mut self) -> Result<Box<Candidate>, ConnectError> {
+        // Before anybody is asked for a proxy or an address.
+        if let Err(refused) = self.target.connect_options().egress.check_cleartext(self.target.origin()) {
+            return Err(ConnectError::new(Phase::Acquire, refused).fatal());
+        }
         if let Some(selector) = self.selector.take() {
             let chains = selector.select(self.target.origin()).await?;
             self.proxy_chains = sort(chains, self.settings, &self.database, &self.target);

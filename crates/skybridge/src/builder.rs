@@ -7,8 +7,8 @@ use crate::{
 };
 use http::{Request, Response};
 use skybridge_core::{
-    BoxError, ConnectOptions, Connector, Dialer, Failed, Ids, Observe, Origin, Plan, Planner, Proxy, Resolver, Runtime,
-    Timeouts,
+    BoxError, Cleartext, ConnectOptions, Connector, Dialer, Egress, Failed, Ids, Observe, Origin, Plan, Planner, Proxy,
+    Resolver, Runtime, Timeouts,
 };
 use skybridge_dns::System;
 #[cfg(feature = "hickory")]
@@ -63,6 +63,7 @@ struct Settings {
     inspected: crate::inspect::Inspected,
     timeouts: Timeouts,
     connect_options: ConnectOptions,
+    cleartext: Cleartext,
     retry: RetryLayer<RequestBody>,
     pool: PoolConfig,
     route: RouteConfig,
@@ -86,6 +87,7 @@ impl ClientBuilder {
             inspected: crate::inspect::Inspected::default(),
             timeouts: Timeouts::new(),
             connect_options: ConnectOptions::default(),
+            cleartext: Cleartext::permitted(),
             retry: RetryLayer::safe(),
             pool: PoolConfig::new(),
             route: RouteConfig::new(),
@@ -136,6 +138,33 @@ impl<R, D, L> ClientBuilder<R, D, L> {
     pub fn connect_options(mut self, connect_options: ConnectOptions) -> Self {
         self.settings.connect_options = connect_options;
         self
+    }
+
+    /// Whether `http` URLs may be fetched (default: all may). Where not, a request for one fails before a name is
+    /// looked up, also after a redirect and through a proxy, and no request can widen that:
+    /// [`Egress::cleartext`](crate::types::Egress::cleartext), besides that of the
+    /// [`connect_options`](Self::connect_options). They may not either where the [`tls`](Self::tls) has specs without
+    /// `ConnectionSpec::CLEARTEXT`.
+    ///
+    /// ```
+    /// use skybridge::{Client, types::Cleartext};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::builder().cleartext(Cleartext::only_to(["localhost"])?).build();
+    /// let error = client.get("http://a.test/").await.unwrap_err();
+    /// assert!(error.to_string().contains("cleartext is not permitted"), "{error}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn cleartext(mut self, cleartext: Cleartext) -> Self {
+        self.settings.cleartext = cleartext;
+        self
+    }
+
+    /// No `http` URL may be fetched: [`cleartext`](Self::cleartext) is refused.
+    pub fn https_only(self) -> Self {
+        self.cleartext(Cleartext::refused())
     }
 
     /// What is sent again, and with it what connections keep copies of.
@@ -481,7 +510,9 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7, L8> ClientBuilder<R, D, Seams<L0, L1,
         L0: AboveRetry<Retry<L1::Service>, Service: ClientStack>,
     {
         let Self { settings, resolver, dialer, seams } = self;
-        let Settings { observer, timeouts, connect_options, race, .. } = settings;
+        let Settings { observer, timeouts, mut connect_options, cleartext, race, .. } = settings;
+        let cleartext = Egress::any().cleartext(cleartext).and(&settings.tls.egress());
+        connect_options.egress = connect_options.egress.and(&cleartext);
         #[cfg(feature = "inspect")]
         let (inspected, observer) = (settings.inspected.clone(), settings.inspected.observer(observer));
         let runtime = settings.runtime.unwrap_or_else(|| Arc::new(TokioRuntime::current()));

@@ -91,6 +91,7 @@
 //! | proxies by origin | [`proxy_selector`](ClientBuilder::proxy_selector), or those of the environment: [`proxies_from_env`](ClientBuilder::proxies_from_env) |
 //! | user and password for a proxy | in its URL ([`Proxy::parse`]) or [`Proxy::auth`]: [`BasicAuth`](types::BasicAuth) says them at once, `PasswordAuth` (feature `digest`) when asked |
 //! | header fields for a proxy alone | [`Proxy::headers`] |
+//! | whether `http` URLs may be fetched | [`ClientBuilder::cleartext`](ClientBuilder::cleartext), [`ClientBuilder::https_only`](ClientBuilder::https_only) |
 //! | which addresses may be connected to | [`Egress`](types::Egress), for a client by [`ConnectOptions::egress`], for a request by [`RequestOptions::egress`] |
 //!
 //! ```no_run
@@ -297,8 +298,8 @@ pub use skybridge_runtime::TokioRuntime;
 pub use skybridge_tcp::{KeepAlive, NoLocalAddress, RaceLayer, SocketRefused, Tcp};
 #[cfg(feature = "tls")]
 pub use skybridge_tls::{
-    EchOutline, Pins, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsError, TlsLayer, TlsOutline, TlsVersion,
-    TrustOutline,
+    ConnectionSpec, EchOutline, FallbackFailed, Pins, Roots, SpecError, TlsConfig, TlsConfigError, TlsConnector,
+    TlsError, TlsLayer, TlsOutline, TlsVersion, TrustOutline,
 };
 #[cfg(feature = "tracing")]
 pub use skybridge_trace::Spans;

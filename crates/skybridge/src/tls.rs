@@ -9,6 +9,7 @@ pub(crate) use off::{ProxyTls, TlsService, TlsSettings};
 #[cfg(feature = "tls")]
 mod on {
     use crate::explanation::Explainer;
+    use skybridge_core::{Cleartext, Egress};
     use skybridge_tcp::RaceLayer;
     use skybridge_tls::{Tls, TlsConnector, TlsLayer};
     use skybridge_tunnel::TunnelLayer;
@@ -35,6 +36,14 @@ mod on {
             Explainer { race, tls: self.layer.clone() }
         }
 
+        /// What its specs permit.
+        pub(crate) fn egress(&self) -> Egress {
+            if self.layer.permits_cleartext() {
+                return Egress::any();
+            }
+            Egress::any().cleartext(Cleartext::refused())
+        }
+
         /// TLS to origins, and a tunnel that speaks TLS to proxies.
         pub(crate) fn layers(self, tunnel: TunnelLayer) -> (TlsLayer, TunnelLayer<TlsConnector>) {
             let connector = self.proxies.unwrap_or_else(|| self.layer.proxy_connector());
@@ -47,6 +56,7 @@ mod on {
 #[cfg(not(feature = "tls"))]
 mod off {
     use crate::explanation::Explainer;
+    use skybridge_core::Egress;
     use skybridge_tcp::RaceLayer;
     use skybridge_tunnel::{NoTls, TunnelLayer};
     use tower::layer::util::Identity;
@@ -68,6 +78,11 @@ mod off {
         /// What explains what these layers would do.
         pub(crate) fn explainer(&self, race: RaceLayer) -> Explainer {
             Explainer { race }
+        }
+
+        /// There are no specs.
+        pub(crate) fn egress(&self) -> Egress {
+            Egress::any()
         }
 
         pub(crate) fn layers(self, tunnel: TunnelLayer) -> (Identity, TunnelLayer) {

@@ -37,6 +37,12 @@ impl TlsLayer {
         self
     }
 
+    /// Whether origins of `http` pass through. If not, they are refused with
+    /// [`EgressReason::Cleartext`](skybridge_core::EgressReason): see [specs](crate::TlsConfigBuilder::specs).
+    pub fn permits_cleartext(&self) -> bool {
+        self.config.permits_cleartext()
+    }
+
     /// What a handshake by this route with its origin would offer and ask for; `None` where the origin is not `https`.
     /// Nothing is connected to, but a configuration that is built on first use is.
     ///

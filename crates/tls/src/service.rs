@@ -7,11 +7,12 @@ use crate::{
 };
 use pin_project::pin_project;
 use skybridge_core::{
-    BoxError, BoxFuture, ConnInfo, ConnectError, Connector, EventKind, Link, Phase, Route, Scheme, sync::Mutex,
+    BoxError, BoxFuture, Cleartext, ConnInfo, ConnectError, Connector, Egress, EventKind, Link, Phase, Route, Scheme,
+    Unfit, sync::Mutex,
 };
 use std::{
     fmt,
-    future::{Future, poll_fn},
+    future::{Future, poll_fn, ready},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -115,6 +116,16 @@ impl<S: Connector> Shared<S> {
     }
 }
 
+/// An origin of `http`, where cleartext is not among the specs.
+fn refused(route: &Route) -> ConnectError {
+    let egress = Egress::any().cleartext(Cleartext::refused());
+    match egress.check_cleartext(route.target.origin()) {
+        Err(refused) => ConnectError::new(Phase::Tls, refused).fatal(),
+        // It permits none.
+        Ok(()) => Unfit::Cleartext.into(),
+    }
+}
+
 /// With the origin, by the keys that there are.
 fn decide(info: &ConnInfo, config: &TlsConfig) -> Result<Decided, TlsError> {
     let peer = Peer::origin(info)?;
@@ -143,6 +154,9 @@ impl<S: Connector> Service<Route> for Tls<S> {
 
     fn call(&mut self, route: Route) -> Self::Future {
         let plain = route.target.origin().scheme() == Scheme::Http;
+        if plain && !self.shared.config.permits_cleartext() {
+            return TlsConnecting(State::TlsConnect(Box::pin(ready(Err(refused(&route))))));
+        }
         let connecting = self.inner.connect(route);
         if plain {
             return TlsConnecting(State::Plain(connecting));

@@ -3,9 +3,11 @@
 
 mod support;
 
-use skybridge_core::{ConnInfo, Connector, Phase, Proxy, TlsInfo, Unfit};
-use skybridge_testkit::certs::Ca;
-use skybridge_tls::TlsLayer;
+use skybridge_core::{
+    Cleartext, ConnInfo, ConnectOptions, Connector, Egress, EgressReason, EgressRefused, Phase, Proxy, TlsInfo, Unfit,
+};
+use skybridge_testkit::{certs::Ca, origin::Origin};
+use skybridge_tls::{ConnectionSpec, TlsLayer};
 use support::{World, trusting};
 use tower::Layer;
 
@@ -46,4 +48,26 @@ async fn a_second_tls_layer_is_refused() {
     let mut twice = layer.layer(layer.layer(world.net.connector()));
     let error = twice.connect(world.route("https://a.test")).await.unwrap_err();
     assert_eq!(error.source_as(), Some(&Unfit::SealedTwice));
+}
+
+/// As whoever opens connections by hand has it.
+#[tokio::test(start_paused = true)]
+async fn without_cleartext_among_the_specs_an_http_link_is_neither_opened_nor_fit() {
+    let root = Ca::new("root");
+    let world = World::new(Origin::h1());
+    for (specs, opened) in
+        [(vec![ConnectionSpec::MODERN], 0), (vec![ConnectionSpec::MODERN, ConnectionSpec::CLEARTEXT], 1)]
+    {
+        let config = trusting(&root).specs(specs).build().unwrap();
+        let connected = world.connect(&config, "http://a.test").await;
+        assert_eq!((connected.is_ok(), world.net.opened()), (opened == 1, opened));
+        let Err(error) = connected else { continue };
+        assert!(error.is_fatal() && error.source_as::<EgressRefused>().unwrap().rule == EgressReason::Cleartext);
+    }
+    // The layers above ask too, of whatever has opened it.
+    let options = ConnectOptions::new().egress(Egress::any().cleartext(Cleartext::refused()));
+    for (url, fit) in [("http://a.test", Err(Unfit::Cleartext)), ("https://a.test", Err(Unfit::TlsMissing))] {
+        let link = world.net.connector().connect(world.route_on(url, options.clone())).await.unwrap();
+        assert_eq!(link.info.fit_for_http(), fit, "{url}");
+    }
 }

@@ -7,6 +7,7 @@ mod backoff;
 mod backup;
 mod by_hand;
 mod challenged;
+mod cleartext;
 mod connects;
 mod descriptors;
 mod doh;

@@ -1,7 +1,7 @@
 //! What must be true of a link before a layer uses it. Checked before TLS, before a tunnel and before HTTP, so that
 //! layers in a wrong order, and layers that are missing or doubled, send nothing.
 
-use crate::{ConnInfo, ConnectError, EchMode, EchStatus, Key, Protocol, Scheme};
+use crate::{ConnInfo, ConnectError, EchMode, EchStatus, EgressReason, Key, Protocol, Scheme};
 use std::fmt;
 
 /// A link can't be used by the next layer, because the layers of the stack are in a wrong order, missing or doubled.
@@ -34,6 +34,8 @@ pub enum Unfit {
     Forwarded,
     /// The link leads to an address that the target's [`Egress`](crate::Egress) refuses.
     Egress,
+    /// The origin is `http`, and the target's [`Egress`](crate::Egress) doesn't permit cleartext to it.
+    Cleartext,
     /// The connection was made for another target than its requests have, with less protection.
     Less(Lost),
     /// The proxy that forwards the requests has chosen this version of HTTP by ALPN, and another one would be spoken.
@@ -166,7 +168,10 @@ impl ConnInfo {
             [] => egress.check(origin, &self.remote),
             _ => egress.check_proxy(origin, &self.remote),
         };
-        judged.map_err(|_| Unfit::Egress)
+        judged.map_err(|refused| match refused.rule {
+            EgressReason::Cleartext => Unfit::Cleartext,
+            _ => Unfit::Egress,
+        })
     }
 
     fn is_https(&self) -> bool {
@@ -205,6 +210,9 @@ impl fmt::Display for Unfit {
             }
             Self::Egress => f.write_str(
                 "the link leads to where the egress policy lets no connection go, and what opened it has not asked",
+            ),
+            Self::Cleartext => f.write_str(
+                "the origin is http, to which cleartext is not permitted, and what opened the link has not asked",
             ),
             Self::Chosen(protocol) => {
                 let version = if *protocol == Protocol::Http2 { "HTTP/2" } else { "HTTP/1.1" };

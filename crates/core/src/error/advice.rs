@@ -1,7 +1,7 @@
 use super::{cause::Cause, causes::causes};
 use crate::{
-    CloseReason, ConnectError, EgressRefused, Endpoint, Error, OriginError, Outcome, Phase, Protocol, RequestError,
-    TlsAlert,
+    CloseReason, ConnectError, EgressReason, EgressRefused, Endpoint, Error, OriginError, Outcome, Phase, Protocol,
+    RequestError, TlsAlert,
 };
 use std::{error::Error as StdError, fmt, io, net::SocketAddr};
 
@@ -38,6 +38,8 @@ pub enum Advice {
     LinkLocal,
     /// An own policy refuses the address.
     Egress,
+    /// An own policy refuses cleartext.
+    Cleartext,
     /// Connecting took too long.
     SlowConnect,
     /// The peer was reached, and the step after that took too long.
@@ -120,7 +122,7 @@ const fn row(key: &'static str, means: &'static str, in_code: &'static str, on_c
 
 impl Advice {
     /// All of them, in the order of a request's trip.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::Url,
         Self::Request,
         Self::NoSuchName,
@@ -134,6 +136,7 @@ impl Advice {
         Self::Unreachable,
         Self::LinkLocal,
         Self::Egress,
+        Self::Cleartext,
         Self::SlowConnect,
         Self::SlowHandshake,
         Self::ClientCertificate,
@@ -248,6 +251,12 @@ impl Advice {
                 "This side's own policy of egress refuses the address.",
                 "allow it in `ConnectOptions::egress`, or ask for another host",
                 "leave out --egress if the address may be reached",
+            ),
+            Self::Cleartext => row(
+                "cleartext",
+                "The URL is an http one, and this side's own policy permits no cleartext to its host.",
+                "use `https://`, or permit it: `Egress::cleartext(Cleartext::only_to([host])?)`",
+                "use https://, or leave out --proto =https",
             ),
             Self::SlowConnect => row(
                 "slow_connect",
@@ -517,8 +526,8 @@ impl Advice {
         if error.source_as::<OriginError>().is_some() {
             return Some(Self::Url);
         }
-        if error.source_as::<EgressRefused>().is_some() {
-            return Some(Self::Egress);
+        if let Some(refused) = error.source_as::<EgressRefused>() {
+            return Some(if refused.rule == EgressReason::Cleartext { Self::Cleartext } else { Self::Egress });
         }
         if error.is_overloaded() {
             return Some(Self::Overloaded);

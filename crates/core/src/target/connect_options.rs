@@ -10,7 +10,8 @@ pub enum HttpVersions {
     Any,
     /// HTTP/1.1 only.
     Http1,
-    /// HTTP/2 only; in cleartext with prior knowledge (RFC 9113, section 3.3).
+    /// HTTP/2 only; in cleartext with prior knowledge (RFC 9113, section 3.3). Over TLS it is offered alone by ALPN,
+    /// and a peer that doesn't choose it is refused: there is no prior knowledge (RFC 9113, section 3.2).
     Http2,
 }
 

@@ -1,8 +1,10 @@
+mod cleartext;
 mod public;
 mod rule;
 mod rule_error;
 
 pub use self::{
+    cleartext::Cleartext,
     rule::{EgressRule, Network, NetworkError},
     rule_error::EgressRuleError,
 };
@@ -18,7 +20,7 @@ use std::{fmt, iter, sync::Arc};
 /// was made of: [`any`](Self::any), [`public`](Self::public) or [`none`](Self::none).
 ///
 /// It applies to each address that the client opens sockets to, including the first proxy's, and to each that it gives
-/// to a proxy. Where a proxy is given a name, only the proxy knows the address: so it is refused, if the address
+/// to a proxy. Besides, it may [refuse cleartext](Self::cleartext). Where a proxy is given a name, only the proxy knows the address: so it is refused, if the address
 /// matters, unless the proxy is declared to filter ([`Proxy::filters_egress`]).
 ///
 /// ```
@@ -34,6 +36,7 @@ pub struct Egress(Option<Arc<Policy>>);
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 struct Policy {
     rest: Rest,
+    cleartext: Cleartext,
     allowed: Vec<EgressRule>,
     /// For proxies alone.
     allowed_proxies: Vec<EgressRule>,
@@ -68,6 +71,8 @@ pub struct EgressRefused {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum EgressReason {
+    /// The origin is one of `http`, and [cleartext](Egress::cleartext) is not permitted to it.
+    Cleartext,
     /// Only public addresses are allowed ([`Egress::public`]).
     NotPublic {
         /// What it is instead, such as `loopback`.
@@ -123,6 +128,14 @@ impl Egress {
         self.with(|policy| policy.denied.push(rule))
     }
 
+    /// Whether origins of `http` may be spoken to: [everywhere](Cleartext::permitted) by default. Where they may not, a
+    /// request for one fails before a name is looked up, whatever led to it, as a redirect: with
+    /// [`EgressReason::Cleartext`].
+    #[must_use]
+    pub fn cleartext(self, cleartext: Cleartext) -> Self {
+        self.with(|policy| policy.cleartext = cleartext)
+    }
+
     /// What both allow. A rule that is added later belongs to this policy: it allows nothing that `other` doesn't.
     #[must_use]
     pub fn and(self, other: &Self) -> Self {
@@ -155,7 +168,25 @@ impl Egress {
 
     /// Whether everything is allowed.
     pub fn is_any(&self) -> bool {
-        self.policies().all(|policy| policy.rest == Rest::Allowed && policy.denied.is_empty())
+        self.policies().all(|policy| policy.is_any_address() && policy.cleartext.is_any())
+    }
+
+    /// Whether every address is allowed. There may be origins that may not be spoken to in cleartext.
+    pub fn is_any_address(&self) -> bool {
+        self.policies().all(Policy::is_any_address)
+    }
+
+    /// Must be called before anything is done for an origin, such as looking up a name.
+    ///
+    /// # Errors
+    /// When it is one of `http`, and [cleartext](Self::cleartext) is not permitted to it.
+    pub fn check_cleartext(&self, origin: &Origin) -> Result<(), EgressRefused> {
+        match self.policies().find_map(|policy| policy.refuses_cleartext(origin)) {
+            None => Ok(()),
+            Some(rule) => {
+                Err(EgressRefused { to: format!("http://{}", origin.authority()).into(), endpoint: None, rule })
+            }
+        }
     }
 
     /// Must be called before a socket is opened to an address of the origin, and before a proxy is asked to connect to
@@ -232,11 +263,21 @@ impl Policy {
         self.allowed.iter().chain(for_proxies)
     }
 
+    fn is_any_address(&self) -> bool {
+        self.rest == Rest::Allowed && self.denied.is_empty()
+    }
+
+    fn refuses_cleartext(&self, origin: &Origin) -> Option<EgressReason> {
+        (!self.cleartext.permits(origin)).then_some(EgressReason::Cleartext)
+    }
+
     /// Why it is refused.
     fn judge(&self, origin: &Origin, owner: Option<&Origin>, endpoint: &Endpoint) -> Option<EgressReason> {
+        if let Some(cleartext) = self.refuses_cleartext(origin) {
+            return Some(cleartext);
+        }
         // What it resolves to only its connector will know.
-        let is_any = self.rest == Rest::Allowed && self.denied.is_empty();
-        if matches!(endpoint, Endpoint::Name { .. }) && !is_any {
+        if matches!(endpoint, Endpoint::Name { .. }) && !self.is_any_address() {
             return Some(EgressReason::Unresolved);
         }
         if let Some(rule) = self.denied.iter().find(|rule| rule.denies(origin, endpoint)) {
@@ -263,6 +304,9 @@ impl Policy {
         port: u16,
         proxy: Option<&Proxy>,
     ) -> Option<EgressReason> {
+        if let Some(cleartext) = self.refuses_cleartext(origin) {
+            return Some(cleartext);
+        }
         let denied = self.denied.iter().find(|rule| match rule.matches_name(other, port) {
             Matches::Yes => other.is_some(),
             // Addresses are judged for the origin, which this rule is not about.
@@ -277,6 +321,9 @@ impl Policy {
     }
 
     fn judge_name(&self, origin: &Origin, owner: Option<&Origin>, port: u16, proxy: &Proxy) -> Option<EgressReason> {
+        if let Some(cleartext) = self.refuses_cleartext(origin) {
+            return Some(cleartext);
+        }
         let mut depends = false;
         for rule in &self.denied {
             match rule.matches_name(Some(origin), port) {
@@ -304,6 +351,7 @@ impl fmt::Display for EgressRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is refused: ", self.to)?;
         match &self.rule {
+            EgressReason::Cleartext => f.write_str("cleartext is not permitted"),
             EgressReason::NotPublic { kind, embedded } => {
                 f.write_str("only public addresses are allowed, and it is ")?;
                 match embedded {

@@ -194,6 +194,10 @@ impl TlsConfigBuilder {
     /// `TLS_FALLBACK_SCSV` (RFC 7507), by which a server would notice. A server that speaks TLS 1.3 and is forced to
     /// 1.2 says so in its random bytes (RFC 8446, section 4.1.3), which only a client looks at that has offered 1.3.
     ///
+    /// With specs of which none is [`ConnectionSpec::CLEARTEXT`], origins of `http` are refused: by
+    /// [`TlsLayer`](crate::TlsLayer) before a connection is opened, and by the client of `skybridge` before a name is
+    /// looked up. Without a call to this they are permitted.
+    ///
     /// Proxies are spoken to by the first spec alone.
     ///
     /// [`TlsInfo::spec`]: skybridge_core::TlsInfo::spec
@@ -316,6 +320,7 @@ impl TlsConfigBuilder {
                 tls12: versions.contains(&TlsVersion::Tls12),
                 spec: name,
                 fallback,
+                permits_cleartext: self.specs.is_empty() || self.specs.iter().any(ConnectionSpec::is_cleartext),
                 verifying: verifying.clone(),
                 standalone: OnceLock::new(),
             }));

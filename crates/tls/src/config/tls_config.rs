@@ -43,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) spec: Arc<str>,
     /// The same by the next spec, with sessions of its own.
     pub(crate) fallback: Option<TlsConfig>,
+    /// Whether cleartext is among its specs.
+    pub(crate) permits_cleartext: bool,
     /// Of an insecure configuration: the one that verifies proxies.
     pub(crate) verifying: Option<LazyConfig>,
     /// What foreign stacks are given, made when it is first asked for.
@@ -125,6 +127,7 @@ impl TlsConfig {
             tls12: *tls12,
             spec: Arc::clone(spec),
             fallback: None,
+            permits_cleartext: self.0.permits_cleartext,
             verifying: None,
             standalone: OnceLock::new(),
         })
@@ -161,6 +164,10 @@ impl TlsConfig {
     /// The same by the next spec.
     pub(crate) fn fallback(&self) -> Option<&Self> {
         self.0.fallback.as_ref()
+    }
+
+    pub(crate) fn permits_cleartext(&self) -> bool {
+        self.0.permits_cleartext
     }
 
     pub(crate) fn has_tls13(&self) -> bool {
@@ -248,6 +255,14 @@ impl LazyConfig {
                 let result = result.get_or_init(|| build().map_err(Arc::new));
                 result.as_ref().map_err(|error| ConnectError::new(Phase::Tls, NoConfig(Arc::clone(error))).fatal())
             }
+        }
+    }
+
+    /// Whether cleartext is among its specs, as it is by default.
+    pub(crate) fn permits_cleartext(&self) -> bool {
+        match &*self.0 {
+            Lazy::Built(config) => config.permits_cleartext(),
+            Lazy::OnFirstUse { result, .. } => !matches!(result.get(), Some(Ok(config)) if !config.permits_cleartext()),
         }
     }
 

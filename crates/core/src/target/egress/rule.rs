@@ -119,7 +119,7 @@ impl EgressRule {
         Ok(self)
     }
 
-    fn is_about_origin(&self, origin: &Origin) -> bool {
+    pub(super) fn is_about_origin(&self, origin: &Origin) -> bool {
         self.origin.as_ref().is_none_or(|own| is_same(own, origin))
             && self.host.as_ref().is_none_or(|host| is_host(host, origin))
     }
