@@ -15,7 +15,7 @@ use skybridge::{
     CacheLayer, Client, ConnectError, ConnectOptions, Endpoint, H1, Hickory, HttpVersions, KeepAlive, PoolConfig,
     RaceLayer, RequestBody, RetryLayer, RouteConfig, System, Tcp, Timeouts, TokioRuntime, TunnelLayer,
     tower::{Layer, service_fn},
-    types::{Egress, EgressRule, Families, Origin, Reference, Resolver},
+    types::{Cleartext, Egress, EgressRule, Families, Origin, Reference, Resolver},
 };
 use std::{future::ready, sync::Arc, time::Duration};
 
@@ -90,6 +90,7 @@ fn asking(
         .proxy_selector(service_fn(move |origin: Origin| ready(selected.chains(&origin).map_err(ConnectError::from))))
         .h1(h1(args))
         .tls(tls::origins(args)?)
+        .cleartext(cleartext(args))
         .proxy_tls(tls::proxies(args)?)
         .tunnel(
             TunnelLayer::new()
@@ -102,6 +103,12 @@ fn asking(
         .above_tunnel(HaproxyLayer(haproxy(args)))
         .dialer(ObservedDialer::new(tcp(args), Arc::clone(observer)));
     Ok(client.build())
+}
+
+/// Of `--proto`.
+fn cleartext(args: &Args) -> Cleartext {
+    let is_permitted = args.protocol.proto.is_none_or(|proto| proto.http);
+    if is_permitted { Cleartext::permitted() } else { Cleartext::refused() }
 }
 
 fn h1(args: &Args) -> H1<RequestBody> {

@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [CurlFlag; 165] = [
+const FLAGS: [CurlFlag; 159] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -47,12 +47,10 @@ const FLAGS: [CurlFlag; 165] = [
     flag("ca-native", None, Value::None, Some("leave it out, it is the default")),
     flag("cert-status", None, Value::None, None),
     flag("cert-type", None, Value::Plain, None),
-    flag("ciphers", None, Value::Plain, None),
     flag("compressed-ssh", None, Value::None, None),
     flag("cookie-jar", Some('c'), Value::Plain, Some("-D FILE, and its set-cookie by -b NAME=VALUE")),
     flag("create-file-mode", None, Value::Plain, None),
     flag("crlf", None, Value::None, None),
-    flag("curves", None, Value::Plain, None),
     flag("delegation", None, Value::Plain, None),
     flag("digest", None, Value::None, None),
     flag("disable-eprt", None, Value::None, None),
@@ -127,13 +125,11 @@ const FLAGS: [CurlFlag; 165] = [
     flag("post301", None, Value::None, None),
     flag("post302", None, Value::None, None),
     flag("post303", None, Value::None, None),
-    flag("proto", None, Value::Plain, None),
     flag("proto-default", None, Value::Plain, None),
-    flag("proto-redir", None, Value::Plain, None),
+    flag("proto-redir", None, Value::Plain, Some("--proto =https")),
     flag("proxy-ca-native", None, Value::None, None),
     flag("proxy-capath", None, Value::Plain, Some("--proxy-cacert FILE")),
     flag("proxy-cert-type", None, Value::Plain, None),
-    flag("proxy-ciphers", None, Value::Plain, None),
     flag("proxy-key-type", None, Value::Plain, None),
     flag("proxy-negotiate", None, Value::None, Some("-U USER:PASSWORD")),
     flag("proxy-ntlm", None, Value::None, Some("-U USER:PASSWORD")),
@@ -141,7 +137,6 @@ const FLAGS: [CurlFlag; 165] = [
     flag("proxy-service-name", None, Value::Plain, None),
     flag("proxy-ssl-allow-beast", None, Value::None, None),
     flag("proxy-ssl-auto-client-cert", None, Value::None, None),
-    flag("proxy-tls13-ciphers", None, Value::Plain, None),
     flag("proxy-tlsauthtype", None, Value::Plain, None),
     flag("proxy-tlspassword", None, Value::Secret, None),
     flag("proxy-tlsuser", None, Value::Secret, None),
@@ -184,7 +179,6 @@ const FLAGS: [CurlFlag; 165] = [
     flag("tftp-no-options", None, Value::None, None),
     flag("time-cond", Some('z'), Value::Plain, None),
     flag("tls-earlydata", None, Value::None, None),
-    flag("tls13-ciphers", None, Value::Plain, None),
     flag("tlsauthtype", None, Value::Plain, None),
     flag("tlspassword", None, Value::Secret, None),
     flag("tlsuser", None, Value::Secret, None),

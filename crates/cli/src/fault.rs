@@ -5,7 +5,7 @@ use serde::Serialize;
 use skybridge::{
     Cause, ConnectError, Delivery, DohError, Error, H1Error, HeadError, Phase, Protocol, ProxyVariableError,
     RequestError, SocketRefused, TlsConfigError, TlsError,
-    types::{Advice, CloseReason, TlsAlert},
+    types::{Advice, CloseReason, EgressReason, EgressRefused, TlsAlert},
 };
 use std::{error::Error as StdError, fmt, io};
 
@@ -113,6 +113,9 @@ fn connect(error: &ConnectError) -> Classification {
             error if error.is_ech() => ("tls", Exit::ECH),
             _ => ("tls", Exit::TLS),
         };
+    }
+    if error.source_as::<EgressRefused>().is_some_and(|refused| refused.rule == EgressReason::Cleartext) {
+        return ("request", Exit::UNSUPPORTED);
     }
     if error.source_as::<TlsConfigError>().is_some() {
         return ("tls", Exit::ROOTS);

@@ -1,14 +1,14 @@
 //! Roots, pins and client certificates, of origins and of proxies, which are set separately as with curl.
 
 use crate::{
-    args::{Args, EchArg, Hashes},
+    args::{Args, EchArg, Hashes, Names},
     exit::Exit,
     fault::chain,
     start_error::StartError,
     stderr,
     usage::Usage,
 };
-use skybridge::{Roots, TlsConfig, TlsConfigError, TlsConnector, TlsLayer, TlsVersion};
+use skybridge::{ConnectionSpec, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsLayer, TlsVersion};
 use std::{
     fs, io,
     ops::RangeInclusive,
@@ -20,6 +20,18 @@ const CERT: &str = "client certificate";
 const KEY: &str = "client's private key";
 /// And those of `--crlfile`.
 const CRL: &str = "list of revoked certificates";
+
+/// All cipher suites of TLS 1.3 that are spoken, in the order of preference.
+const TLS13_SUITES: [&str; 3] = ["TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"];
+/// The same of TLS 1.2.
+const TLS12_SUITES: [&str; 6] = [
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+];
 
 /// The settings of one of the two.
 struct TlsSettings<'a> {
@@ -33,6 +45,8 @@ struct TlsSettings<'a> {
     /// Pins by pattern.
     pins: Vec<(&'a str, &'a str)>,
     versions: Option<RangeInclusive<TlsVersion>>,
+    /// How it is spoken, if not as by default.
+    specs: Vec<ConnectionSpec>,
     /// Keys of Encrypted Client Hello, for every host.
     ech_keys: Option<&'a [u8]>,
     /// Where the secrets of connections are written.
@@ -54,6 +68,10 @@ pub(crate) fn origins(args: &Args) -> Result<TlsLayer, StartError> {
         every_leaf: hashes(&tls.pinnedpubkey),
         pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
         versions: versions(args)?,
+        specs: match &tls.tls_fallback {
+            Some(specs) => specs.0.clone(),
+            None => of_command_line(&tls.ciphers, &tls.tls13_ciphers, &tls.curves),
+        },
         ech_keys: EchArg::keys(&tls.ech),
         key_log: tls.sslkeylogfile.as_deref(),
         warns: args.prints_errors(),
@@ -83,6 +101,7 @@ pub(crate) fn proxies(args: &Args) -> Result<TlsConnector, StartError> {
         every_leaf: hashes(&tls.proxy_pinnedpubkey),
         pins: Vec::new(),
         versions: None,
+        specs: of_command_line(&tls.proxy_ciphers, &tls.proxy_tls13_ciphers, &None),
         ech_keys: None,
         key_log: tls.sslkeylogfile.as_deref(),
         warns: false,
@@ -119,6 +138,26 @@ fn hashes(given: &Option<Hashes>) -> &[String] {
     given.as_ref().map_or(&[], |hashes| &hashes.0)
 }
 
+/// The spec that these flags make; none without any. Where one of the two lists of suites isn't given, it is all of them.
+fn of_command_line(ciphers: &Option<Names>, tls13: &Option<Names>, curves: &Option<Names>) -> Vec<ConnectionSpec> {
+    if ciphers.is_none() && tls13.is_none() && curves.is_none() {
+        return Vec::new();
+    }
+    let names = |given: &Option<Names>, all: &[&str]| match given {
+        Some(names) => names.0.clone(),
+        None => all.iter().copied().map(str::to_owned).collect(),
+    };
+    let mut spec = ConnectionSpec::new("of the command line");
+    if ciphers.is_some() || tls13.is_some() {
+        let suites = [names(tls13, &TLS13_SUITES), names(ciphers, &TLS12_SUITES)].concat();
+        spec = spec.cipher_suites(suites);
+    }
+    if let Some(curves) = curves {
+        spec = spec.key_exchange_groups(&curves.0);
+    }
+    vec![spec]
+}
+
 fn versions(args: &Args) -> Result<Option<RangeInclusive<TlsVersion>>, Usage> {
     let tls = &args.tls;
     let least = if tls.tlsv1_3 { TlsVersion::Tls13 } else { TlsVersion::Tls12 };
@@ -142,6 +181,7 @@ impl<'a> TlsSettings<'a> {
             every_leaf: &[],
             pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
             versions: None,
+            specs: Vec::new(),
             ech_keys: None,
             key_log: tls.sslkeylogfile.as_deref(),
             warns: false,
@@ -152,7 +192,7 @@ impl<'a> TlsSettings<'a> {
     fn config(self) -> Result<Option<TlsConfig>, StartError> {
         let trusts = self.cacert.is_some() || self.capath.is_some() || self.crlfile.is_some() || self.insecure;
         let pins = !self.every_leaf.is_empty() || !self.pins.is_empty();
-        let writes = self.key_log.is_some();
+        let writes = self.key_log.is_some() || !self.specs.is_empty();
         if !trusts && !pins && !writes && self.cert.is_none() && self.versions.is_none() && self.ech_keys.is_none() {
             return Ok(None);
         }
@@ -181,6 +221,10 @@ impl<'a> TlsSettings<'a> {
         }
         if let Some(versions) = self.versions {
             builder = builder.versions(versions);
+        }
+        if !self.specs.is_empty() {
+            // `--proto` says whether cleartext is permitted.
+            builder = builder.specs(self.specs.into_iter().chain([ConnectionSpec::CLEARTEXT]));
         }
         if let Some(path) = self.key_log {
             builder = builder.key_log_file(path);
@@ -271,7 +315,7 @@ fn refused(file: Option<&Path>, error: &TlsConfigError) -> StartError {
             Exit::IDENTITY
         }
         TlsConfigError::Pem { what: CRL, .. } | TlsConfigError::Crl { .. } => Exit::CRL,
-        TlsConfigError::Pin(_) | TlsConfigError::Ech(_) => Exit::USAGE,
+        TlsConfigError::Pin(_) | TlsConfigError::Ech(_) | TlsConfigError::Spec { .. } => Exit::USAGE,
         TlsConfigError::KeyLog { .. } => Exit::WRITE,
         TlsConfigError::NoRoots | TlsConfigError::Root { .. } | TlsConfigError::Pem { .. } => Exit::ROOTS,
         _ => Exit::TLS,

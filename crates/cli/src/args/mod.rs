@@ -13,6 +13,7 @@ mod proxy;
 mod request;
 mod retry;
 mod route;
+mod specs;
 mod tls;
 mod values;
 
@@ -30,6 +31,7 @@ pub(crate) use self::{
     request::RequestArgs,
     retry::RetryArgs,
     route::RouteArgs,
+    specs::{Names, Proto, Specs},
     tls::{Hashes, TlsArgs},
     values::{ConnectTo, Credentials, Header, Interface, PinRule, Preproxy, ProxyHeader, Resolve, Seconds, Way},
 };

@@ -1,4 +1,4 @@
-use super::{EchArg, PinRule};
+use super::{EchArg, Names, PinRule, Specs};
 use clap::{ArgAction, Args};
 use skybridge::TlsVersion;
 use std::path::PathBuf;
@@ -40,6 +40,20 @@ pub(crate) struct TlsArgs {
     /// TLS 1.2 at most, or 1.3
     #[arg(long, value_name = "VERSION", value_parser = version)]
     pub(crate) tls_max: Option<TlsVersion>,
+    /// Speak TLS by the first of these specs - restricted (TLS 1.3), modern (1.2 too, the default), compatible (without
+    /// post-quantum key exchange) - and where the server can't, by the next one on another connection. Whoever can
+    /// write to the connection can force that, so each time it is told with -v
+    #[arg(long, value_name = "SPEC,SPEC", conflicts_with_all = ["ciphers", "tls13_ciphers", "curves"])]
+    pub(crate) tls_fallback: Option<Specs>,
+    /// The cipher suites of TLS 1.2, by OpenSSL's names, the preferred one first
+    #[arg(long, value_name = "NAME:NAME")]
+    pub(crate) ciphers: Option<Names>,
+    /// Those of TLS 1.3
+    #[arg(long = "tls13-ciphers", value_name = "NAME:NAME")]
+    pub(crate) tls13_ciphers: Option<Names>,
+    /// How keys are exchanged, the preferred group first: X25519MLKEM768, X25519, P-256 and others
+    #[arg(long, value_name = "NAME:NAME")]
+    pub(crate) curves: Option<Names>,
     /// Encrypt the names of https servers (Encrypted Client Hello): true where their HTTPS records have keys, as
     /// --dns-servers tells them; hard there or not at all; ecl:BASE64 with these keys or not at all; false; or grease,
     /// which only looks like it
@@ -64,6 +78,12 @@ pub(crate) struct TlsArgs {
     /// As --insecure, for proxies
     #[arg(long)]
     pub(crate) proxy_insecure: bool,
+    /// As --ciphers, for proxies
+    #[arg(long, value_name = "NAME:NAME")]
+    pub(crate) proxy_ciphers: Option<Names>,
+    /// As --tls13-ciphers, for proxies
+    #[arg(long = "proxy-tls13-ciphers", value_name = "NAME:NAME")]
+    pub(crate) proxy_tls13_ciphers: Option<Names>,
     /// As --pinnedpubkey, for proxies
     #[arg(long, value_name = "HASHES")]
     pub(crate) proxy_pinnedpubkey: Option<Hashes>,

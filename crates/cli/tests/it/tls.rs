@@ -434,3 +434,62 @@ async fn a_timeline_is_drawn_for_each_call() {
     }
     assert!(!ran.err.contains('\u{1b}'), "no colours but in a terminal");
 }
+
+#[tokio::test]
+async fn the_next_spec_is_tried_where_that_is_asked_for_and_loudly() {
+    let desk = Desk::new();
+    let old = Origin::h1().tls(&desk.ca.leaf(["a.test"])).tls12().start().await;
+    let ran = desk.run(&old, "a.test", &["-v", "--tls-fallback", "restricted,compatible"]).await;
+    let tls = &reports(&ran)[0]["connection"]["tls"];
+    assert_eq!((&tls["version"], &tls["spec"], old.connections()), (&"1.2".into(), &"compatible".into(), 2), "{}", ran.err);
+    let told = "* TLS FALLBACK from restricted to compatible, on another connection: the peer refused the handshake";
+    assert!(ran.err.contains(told) && ran.err.contains(", by the spec compatible"), "{}", ran.err);
+    let ran = desk.run(&old, "a.test", &["--tls-fallback", "restricted"]).await;
+    assert_eq!((ran.exit, old.connections()), (35, 3), "{}", ran.err);
+    let ran = desk.run(&old, "a.test", &[]).await;
+    assert_eq!((ran.exit, &reports(&ran)[0]["connection"]["tls"]["spec"]), (0, &"modern".into()), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn suites_and_groups_are_those_of_the_flags() {
+    let desk = Desk::new();
+    let origin = h2(&desk.ca.leaf(["a.test"])).start().await;
+    let rows = [
+        (&["--tls13-ciphers", "TLS_CHACHA20_POLY1305_SHA256"][..], "TLS13_CHACHA20_POLY1305_SHA256"),
+        (&["--ciphers", "ECDHE-ECDSA-CHACHA20-POLY1305"], "TLS13_AES_256_GCM_SHA384"),
+        (
+            &["--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256"],
+            "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+        ),
+        (&["--curves", "P-256"], "TLS13_AES_256_GCM_SHA384"),
+    ];
+    for (flags, cipher) in rows {
+        let ran = desk.run(&origin, "a.test", flags).await;
+        assert_eq!(reports(&ran)[0]["connection"]["tls"]["cipher"], cipher, "{flags:?} {}", ran.err);
+    }
+    for (flags, named) in [
+        (["--ciphers", "HIGH:!aNULL"], "`HIGH` is no cipher suite that is spoken here"),
+        (["--tls13-ciphers", "TLS_AES_128_CCM_SHA256"], "`TLS_AES_128_CCM_SHA256` is no cipher suite"),
+        (["--curves", "brainpoolP256r1"], "`brainpoolP256r1` is no key exchange group"),
+        (["--proxy-ciphers", "AES128-SHA"], "`AES128-SHA` is no cipher suite"),
+        (["--tls-fallback", "modern,sslv3"], "not a list of restricted, modern and compatible"),
+    ] {
+        let ran = desk.run(&origin, "a.test", &flags).await;
+        assert!(ran.exit == 2 && ran.err.contains(named), "{flags:?} {} {}", ran.exit, ran.err);
+    }
+}
+
+#[tokio::test]
+async fn an_http_url_is_refused_where_proto_is_https_alone() {
+    let origin = Origin::h1().start().await;
+    let url = origin.url("/");
+    for (proto, exit) in [("=https", 1), ("-http", 1), ("=http,https", 0)] {
+        let ran = skybridge(["--proto", proto, "--report", "-", &url]).await;
+        assert_eq!(ran.exit, exit, "{}", ran.err);
+        let error = &reports(&ran)[0]["error"];
+        assert_eq!(error["advice"].as_str(), (exit == 1).then_some("cleartext"), "{}", ran.err);
+    }
+    assert_eq!(origin.connections(), 1);
+    let ran = skybridge(["--proto", "=http", &url]).await;
+    assert!(ran.exit == 2 && ran.err.contains("https can't be left out"), "{}", ran.err);
+}
