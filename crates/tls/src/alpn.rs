@@ -15,16 +15,21 @@ pub(crate) fn offer(http_versions: Option<HttpVersions>) -> Vec<Vec<u8>> {
     names.iter().map(|name| name.to_vec()).collect()
 }
 
-/// What the peer chose. HTTP/2 over TLS is negotiated by ALPN only (RFC 9113, section 3.2): a peer that chose nothing
+/// What the peer chose, which rustls doesn't compare with what it was offered: its error doesn't tell the name. HTTP/2 over TLS is negotiated by ALPN only (RFC 9113, section 3.2): a peer that chose nothing
 /// speaks HTTP/1.1.
 pub(crate) fn selected(
     http_versions: Option<HttpVersions>,
     answer: Option<&[u8]>,
 ) -> Result<Option<Protocol>, TlsError> {
+    let offered = offer(http_versions);
     match answer {
+        Some(chosen) if !offered.iter().any(|name| name == chosen) => {
+            let text = |name: &[u8]| name.escape_ascii().to_string().into();
+            let offered = offered.iter().map(|name| text(name)).collect();
+            Err(TlsError::UnknownProtocol { chosen: text(chosen), offered })
+        }
         Some(H2) => Ok(Some(Protocol::Http2)),
-        Some(HTTP_1_1) => Ok(Some(Protocol::Http1)),
-        Some(_) => Err(TlsError::UnknownProtocol),
+        Some(_) => Ok(Some(Protocol::Http1)),
         None if http_versions == Some(HttpVersions::Http2) => Err(TlsError::NoHttp2),
         None => Ok(None),
     }

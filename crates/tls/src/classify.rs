@@ -6,7 +6,7 @@ use crate::{
     invalid_certificate::InvalidCertificate,
     words, x509,
 };
-use rustls::{CertificateError, PeerIncompatible, PeerMisbehaved, pki_types::UnixTime};
+use rustls::{CertificateError, PeerIncompatible, pki_types::UnixTime};
 use std::{
     error::Error as StdError,
     io,
@@ -18,9 +18,6 @@ use webpki::EndEntityCert;
 /// A handshake that failed although the verifier accepted the peer.
 pub(crate) fn handshake(error: io::Error, name: &str) -> TlsError {
     match error.downcast::<rustls::Error>() {
-        Ok(rustls::Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol)) => {
-            TlsError::UnknownProtocol
-        }
         Ok(rustls::Error::InvalidCertificate(error)) => {
             TlsError::Certificate { name: name.into(), source: InvalidCertificate::Rustls(error).into() }
         }

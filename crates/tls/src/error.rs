@@ -87,7 +87,12 @@ pub enum TlsError {
     /// No key on the verified path matches a pin of the host.
     PinMismatch(Box<PinMismatch>),
     /// The peer chose a protocol by ALPN that it was not offered.
-    UnknownProtocol,
+    UnknownProtocol {
+        /// Its name, in characters that can be printed.
+        chosen: Box<str>,
+        /// What it was offered, in the order of preference.
+        offered: Box<[Box<str>]>,
+    },
     /// HTTP/2 is required, and the peer chose nothing by ALPN (RFC 9113, section 3.2).
     NoHttp2,
     /// Encrypted Client Hello was rejected (RFC 9849) by a server that proved to be the keys' public name. No other try
@@ -304,7 +309,9 @@ impl fmt::Display for TlsError {
             }
             Self::Certificate { name, .. } => write!(f, "the certificate of {name} is invalid"),
             Self::PinMismatch(_) => f.write_str("the peer's keys don't match its pins"),
-            Self::UnknownProtocol => f.write_str("the peer chose a protocol by ALPN that it was not offered"),
+            Self::UnknownProtocol { chosen, offered } => {
+                write!(f, "the peer chose the protocol `{chosen}` by ALPN, and was offered {}", offered.join(" and "))
+            }
             Self::NoHttp2 => f.write_str("HTTP/2 is required, and the peer did not choose it by ALPN"),
             Self::EchRejected { public_name, .. } => {
                 write!(f, "the server of the public name {public_name} rejected Encrypted Client Hello")

@@ -87,32 +87,30 @@ async fn alpn() {
     }
 }
 
-/// A ServerHello of TLS 1.2 that chose `foo`.
 #[tokio::test(start_paused = true)]
-async fn a_protocol_that_was_not_offered_is_a_fatal_error() {
-    let mut extensions = vec![0, 16, 0, 6, 0, 4, 3];
-    extensions.extend_from_slice(b"foo");
-    extensions.extend_from_slice(&[0xff, 1, 0, 1, 0, 0, 23, 0, 0]);
-    let mut hello = vec![3, 3];
-    hello.extend_from_slice(&[7; 32]);
-    hello.extend_from_slice(&[0, 0xc0, 0x2b, 0, 0, extensions.len() as u8]);
-    hello.extend_from_slice(&extensions);
-    let mut record = vec![22, 3, 3, 0, hello.len() as u8 + 4, 2, 0, 0, hello.len() as u8];
-    record.extend_from_slice(&hello);
-
+async fn a_protocol_that_was_not_offered_is_a_fatal_error_that_names_it() {
     let root = Ca::new("root");
-    let world = World::h1(&root.leaf(["a.test"]));
-    let addr = "192.0.2.2:443";
-    let _serving = world.net.listen(addr.parse().unwrap()).serve(move |_, mut conn| {
-        let record = record.clone();
-        async move {
-            conn.write_all(&record).await.unwrap();
-            let _ = conn.read_to_end(&mut Vec::new()).await;
-        }
-    });
-    let route = skybridge_testkit::fixtures::route("https://a.test", [addr], world.executor.ctx());
-    let error = world.connect_by(&trusting(&root).build().unwrap(), route).await.unwrap_err();
-    assert!(matches!(tls_error(&error), TlsError::UnknownProtocol) && error.is_fatal(), "{error:?}");
+    let rows = [
+        (HttpVersions::Any, "foo", "h2 and http/1.1", "foo"),
+        (HttpVersions::Http1, "h2", "http/1.1", "h2"),
+        (HttpVersions::Http2, "http/1.1", "h2", "http/1.1"),
+        // No terminal obeys it.
+        (HttpVersions::Any, "a\u{1b}[2J", "h2 and http/1.1", "a\\x1b[2J"),
+    ];
+    for (http_versions, chosen, offered, told) in rows {
+        let world = World::new(Origin::h1().tls(&root.leaf(["a.test"])).alpn_unasked(chosen));
+        let route = world.route_on("https://a.test", asking_for(http_versions));
+        let error = world.connect_by(&trusting(&root).build().unwrap(), route).await.unwrap_err();
+        assert!(matches!(tls_error(&error), TlsError::UnknownProtocol { .. }) && error.is_fatal(), "{error:?}");
+        let said = format!("the peer chose the protocol `{told}` by ALPN, and was offered {offered}");
+        assert_eq!(error.reason(), Some(&*said));
+        run_until_idle().await;
+        assert_eq!((world.origin.requests().len(), world.net.live_sockets(), world.net.opened()), (0, 0, 1));
+    }
+    // What is offered may be chosen so.
+    let world = World::new(Origin::h1().tls(&root.leaf(["a.test"])).alpn_unasked("http/1.1"));
+    let tls = world.exchange(&trusting(&root).build().unwrap(), "https://a.test").await;
+    assert_eq!(tls.alpn, Some(Protocol::Http1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -441,7 +441,12 @@ async fn the_next_spec_is_tried_where_that_is_asked_for_and_loudly() {
     let old = Origin::h1().tls(&desk.ca.leaf(["a.test"])).tls12().start().await;
     let ran = desk.run(&old, "a.test", &["-v", "--tls-fallback", "restricted,compatible"]).await;
     let tls = &reports(&ran)[0]["connection"]["tls"];
-    assert_eq!((&tls["version"], &tls["spec"], old.connections()), (&"1.2".into(), &"compatible".into(), 2), "{}", ran.err);
+    assert_eq!(
+        (&tls["version"], &tls["spec"], old.connections()),
+        (&"1.2".into(), &"compatible".into(), 2),
+        "{}",
+        ran.err
+    );
     let told = "* TLS FALLBACK from restricted to compatible, on another connection: the peer refused the handshake";
     assert!(ran.err.contains(told) && ran.err.contains(", by the spec compatible"), "{}", ran.err);
     let ran = desk.run(&old, "a.test", &["--tls-fallback", "restricted"]).await;

@@ -13,5 +13,8 @@ mod confirm;
 mod keys;
 mod retry;
 
-pub(crate) use self::acceptor::{EchServer, Prefixed};
+pub(crate) use self::{
+    acceptor::{EchServer, Prefixed},
+    retry::choosing,
+};
 pub use self::{client_hello::OuterHello, keys::EchKeys};

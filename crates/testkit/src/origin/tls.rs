@@ -3,7 +3,7 @@
 use super::builder::Builder;
 use crate::{
     certs::{Ca, Cert},
-    ech::{EchKeys, EchServer, OuterHello, Prefixed},
+    ech::{self, EchKeys, EchServer, OuterHello, Prefixed},
 };
 use rustls::{HandshakeKind, ProtocolVersion, RootCertStore, ServerConnection, pki_types::CertificateDer};
 use std::{io, sync::Arc};
@@ -37,6 +37,8 @@ pub(super) struct OriginTls {
     pub(super) root: Option<CertificateDer<'static>>,
     clients: Option<CertificateDer<'static>>,
     alpn: Vec<String>,
+    /// What it chooses whatever it is offered.
+    chooses: Option<String>,
     versions: &'static [&'static rustls::SupportedProtocolVersion],
     /// Its keys, the certificate of their public name, and what it says its keys are.
     ech: Option<(EchKeys, Cert, Vec<u8>)>,
@@ -85,6 +87,14 @@ impl Builder {
     /// Before [`tls`](Self::tls).
     pub fn alpn<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.with_tls(|tls| tls.alpn = names.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Breaks the rules of ALPN (RFC 7301): chooses this protocol by TLS 1.3, whatever it is offered.
+    ///
+    /// # Panics
+    /// Before [`tls`](Self::tls).
+    pub fn alpn_unasked(self, name: &str) -> Self {
+        self.with_tls(|tls| tls.chooses = Some(name.to_owned()))
     }
 
     /// Supports TLS 1.2 alone.
@@ -146,7 +156,15 @@ impl OriginTls {
     fn new(cert: &Cert, http2: bool) -> Self {
         let alpn: &[&str] = if http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
         let alpn = alpn.iter().map(|name| (*name).to_owned()).collect();
-        Self { cert: cert.clone(), root: None, clients: None, alpn, versions: rustls::ALL_VERSIONS, ech: None }
+        Self {
+            cert: cert.clone(),
+            root: None,
+            clients: None,
+            alpn,
+            chooses: None,
+            versions: rustls::ALL_VERSIONS,
+            ech: None,
+        }
     }
 
     fn require_client(&mut self, ca: &Ca) {
@@ -156,6 +174,9 @@ impl OriginTls {
     pub(super) fn acceptor(&self) -> Acceptor {
         if let Some((keys, public, retry_configs)) = &self.ech {
             return Acceptor::Ech(Arc::new(EchServer::new(keys, public, &self.cert, retry_configs, &self.alpn)));
+        }
+        if let Some(name) = &self.chooses {
+            return Acceptor::Tls(Arc::new(self.cert.server_by(ech::choosing(name))).into());
         }
         let clients = self.clients.clone().map(|root| {
             let mut roots = RootCertStore::empty();

@@ -212,6 +212,8 @@ impl TlsConfig {
             Some(mode) => self.with_ech(mode)?,
         };
         client.resumption = Resumption::store(store.clone());
+        // By whoever reads what was selected: see `alpn::selected`.
+        client.check_selected_alpn = false;
         client.alpn_protocols = alpn::offer(peer.http_versions);
         Ok((client, store))
     }
