@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
-use skybridge::{Cause, Client, Error, Roots, TlsConfig, TlsLayer, types::TlsAlert};
+use skybridge::{Cause, Client, Delivery, Error, Roots, TlsConfig, TlsLayer, types::TlsAlert};
 use skybridge_testkit::{certs::Ca, observe::Recorder, origin::Origin};
 use std::error::Error as StdError;
 
@@ -31,6 +31,71 @@ async fn each_run_names_the_alert() {
             let alert = alert(&error).unwrap_or_else(|| panic!("HTTP/2 {http2}, run {run}: {error:?}"));
             assert_eq!((alert.name(), alert.code()), ("certificate_required", 116));
             assert!(recorder.count("wait_start") <= 1, "sent again: {:?}", recorder.lines());
+        }
+    }
+}
+
+/// What a server wants of clients.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Asks {
+    Nothing,
+    Wants,
+    Needs,
+}
+
+/// OkHttp's matrix: who shows none is served unless the server needs one, and who shows a bad one where it is asked for
+/// is refused. Each failure is told with the certificate, comes of one handshake, and nothing was processed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_server_asks_and_a_client_has_decides_and_a_refusal_is_told_as_one() {
+    let (root, clients, others) = (Ca::new("root"), Ca::new("clients"), Ca::new("others"));
+    let cert = root.leaf(["localhost"]);
+    let (good, bad) = (clients.client("good"), others.client("bad"));
+    for (tls12, http2) in [(false, false), (false, true), (true, false), (true, true)] {
+        for asks in [Asks::Nothing, Asks::Wants, Asks::Needs] {
+            for (has, me) in [("none", None), ("good", Some(&good)), ("bad", Some(&bad))] {
+                let at = format!("TLS 1.2 {tls12}, HTTP/2 {http2}, {asks:?}, {has}");
+                let origin = if http2 { Origin::h2c() } else { Origin::h1() }.tls(&cert);
+                let origin = if tls12 { origin.tls12() } else { origin };
+                let origin = match asks {
+                    Asks::Nothing => origin,
+                    Asks::Wants => origin.request_client_cert(&clients),
+                    Asks::Needs => origin.require_client_cert(&clients),
+                };
+                let origin = origin.start().await;
+                let url = format!("https://localhost:{}/", origin.addr().port());
+                let config = TlsConfig::builder().roots(Roots::Given(vec![root.der()]));
+                let config = match me {
+                    Some(me) => config.client_auth_pem(me.chain_pem().as_bytes(), me.key_pem().as_bytes()),
+                    None => config,
+                };
+                let recorder = Recorder::new();
+                let tls = TlsLayer::new(config.build().unwrap());
+                let client = Client::builder().tls(tls).observer(recorder.clone()).build();
+                let result = client.get(url.as_str()).await;
+                let expected = match (asks, has) {
+                    (Asks::Nothing, _) | (_, "good") | (Asks::Wants, "none") => None,
+                    (_, "none") => Some("client_certificate"),
+                    _ => Some("client_certificate"),
+                };
+                match (result, expected) {
+                    (Ok(response), None) => {
+                        assert_eq!(response.into_body().text().await.unwrap(), "hello", "{at}");
+                        let shown = me.filter(|_| asks != Asks::Nothing).map(|me| me.chain()).unwrap_or_default();
+                        assert_eq!(origin.handshakes()[0].client, shown, "{at}");
+                    }
+                    (Err(error), Some(advice)) => {
+                        let advised = error.advice().map(|advice| advice.name());
+                        // TLS 1.2 has no alert of its own for who shows none.
+                        let untold = tls12 && has == "none";
+                        let expected = if untold { "nothing_in_common" } else { advice };
+                        assert_eq!(advised, Some(expected), "{at}: {error:?}");
+                        assert_eq!(error.delivery(), Delivery::Unsent, "{at}: {error:?}");
+                        assert_eq!((origin.connections(), origin.handshakes().len()), (1, 0), "{at}: {error:?}");
+                        assert!(origin.requests().is_empty(), "{at}");
+                    }
+                    (result, expected) => panic!("{at}: {result:?}, expected {expected:?}"),
+                }
+            }
         }
     }
 }

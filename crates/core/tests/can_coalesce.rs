@@ -31,6 +31,16 @@ impl CertificateScope for Replaced {
     }
 }
 
+struct OtherIdentity;
+impl CertificateScope for OtherIdentity {
+    fn covers(&self, _: &Origin) -> bool {
+        true
+    }
+    fn identity_differs(&self, origin: &Origin) -> bool {
+        origin.name() == "b.test"
+    }
+}
+
 fn own_key(info: &mut ConnInfo, change: impl FnOnce(&mut ConnectOptions)) {
     let mut connect_options = ConnectOptions::default();
     change(&mut connect_options);
@@ -150,6 +160,7 @@ async fn each_rule_forbids_it_and_is_named() {
         ),
         (Box::new(|info| tls(info).covers = Arc::new(Replaced)), other(), Err(NotCoalesced::Generation)),
         (Box::new(|info| tls(info).client_auth = true), other(), Err(NotCoalesced::ClientAuth)),
+        (Box::new(|info| tls(info).covers = Arc::new(OtherIdentity)), other(), Err(NotCoalesced::Identity)),
         (Box::new(|info| tls(info).trust = Trust::Other), other(), Err(NotCoalesced::Trust)),
         (Box::new(move |info| tls(info).valid_until = Some(now)), other(), Err(NotCoalesced::Expired)),
         (Box::new(move |info| tls(info).valid_until = Some(now + Duration::from_secs(1))), other(), Ok(())),

@@ -28,6 +28,12 @@ impl CertificateScope for VerifiedPeer {
         Some(self.config.spec())
     }
 
+    /// One that was shown to none may not be for the other host.
+    fn identity_differs(&self, origin: &Origin) -> bool {
+        let identity = self.config.identity();
+        identity.is_by_peer() && identity.may_have_one_for(&host(origin))
+    }
+
     fn certificates(&self) -> Vec<Certificate> {
         self.path.certificates()
     }

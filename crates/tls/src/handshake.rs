@@ -1,4 +1,4 @@
-use crate::{MaybeTls, TlsConfig, TlsError, classify, ech::Offer, handshake_capture, peer::Peer, tls_info};
+use crate::{MaybeTls, TlsConfig, TlsError, classify, ech::Offer, handshake_capture, identity, peer::Peer, tls_info};
 use skybridge_core::{Io, Runtime, TlsInfo};
 use std::{
     future::{Future, poll_fn},
@@ -16,9 +16,13 @@ pub(crate) async fn handshake<I: Io>(
     runtime: &dyn Runtime,
 ) -> Result<(MaybeTls<I>, TlsInfo), TlsError> {
     let (client, store) = config.for_connection(&peer, ech.and_then(Offer::mode)).map_err(TlsError::Handshake)?;
+    let by_peer = config.identity().is_by_peer();
     let mut connecting = pin!(TlsConnector::from(Arc::new(client)).connect(peer.name.clone(), io));
     let connected = poll_fn(|cx| {
-        let (poll, captured) = handshake_capture::capture(|| connecting.as_mut().poll(cx));
+        let (poll, captured) = handshake_capture::capture(|| match by_peer {
+            true => identity::asked_by(&peer, || connecting.as_mut().poll(cx)),
+            false => connecting.as_mut().poll(cx),
+        });
         store.add(captured);
         poll
     });

@@ -115,6 +115,7 @@ mod x509;
 pub use self::{
     config::{Roots, TlsConfig, TlsConfigBuilder, TlsConfigError, TlsVersion},
     error::TlsError,
+    identity::{ClientIdentity, IdentityRequest},
     io::MaybeTls,
     layer::TlsLayer,
     outline::{EchOutline, TlsOutline},

@@ -18,7 +18,7 @@ pub struct TlsOutline {
     pub trust: TrustOutline,
     /// The pins of this host, of which the verified path must have one; none where it isn't pinned.
     pub pins: Vec<Pin>,
-    /// Whether there is a certificate to show, if the peer asks for one.
+    /// Whether there is a certificate to show, if the peer asks for one; where a function chooses it, there may be.
     pub client_certificate: bool,
     /// What is done about the origin's name; `None` when it is sent in the clear.
     pub ech: Option<EchOutline>,
@@ -62,7 +62,7 @@ impl TlsConfig {
             alpn: crate::alpn::offer(Some(options.http_versions)).into_iter().map(text).collect(),
             trust: self.trust(),
             pins: self.pins().of(&peer.text, peer.host.as_deref()),
-            client_certificate: self.has_identity(),
+            client_certificate: self.identity().may_have_one_for(&peer.text),
             ech,
         })
     }

@@ -4,7 +4,7 @@
 //! within the same poll. Here there is no such handshake: so each call empties it itself. Otherwise a connection of
 //! ours whose poll drives a foreign handshake would take what that one has seen for its own.
 
-use crate::{TlsError, classify, handshake_capture::capture};
+use crate::{TlsError, classify, handshake_capture::capture, identity::asked_by_a_stranger};
 use rustls::{
     ClientConfig, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme,
     client::{
@@ -99,7 +99,8 @@ impl ServerCertVerifier for Verifier {
 
 impl ResolvesClientCert for Resolver {
     fn resolve(&self, issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        capture(|| self.0.resolve(issuers, schemes)).0
+        // Whoever is polled around it is not the one who asks.
+        capture(|| asked_by_a_stranger(|| self.0.resolve(issuers, schemes))).0
     }
 
     fn only_raw_public_keys(&self) -> bool {

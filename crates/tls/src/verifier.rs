@@ -1,6 +1,6 @@
 use crate::{
-    Pins, TlsError, TrustOutline, anchors::Anchors, classify, described_path::describe, fault::Chain, handshake_capture,
-    path, path::Path, peer, revocation::Revocation, subject, trusted_leaf,
+    Pins, TlsError, TrustOutline, anchors::Anchors, classify, described_path::describe, fault::Chain,
+    handshake_capture, path, path::Path, peer, revocation::Revocation, subject, trusted_leaf,
 };
 use rustls::{
     DigitallySignedStruct, SignatureScheme,

@@ -25,6 +25,8 @@ pub enum NotCoalesced {
     Generation,
     /// The client has sent the peer a certificate.
     ClientAuth,
+    /// A connection of the target's own might show the peer another client certificate.
+    Identity,
     /// The peer was not verified by the stack's own verifier.
     Trust,
     /// A certificate of the peer's path has expired.
@@ -72,6 +74,7 @@ pub fn can_coalesce(
     let tls = tls.ok_or(NotCoalesced::NotHttps)?;
     can_still_coalesce(info, || now)?;
     rule(!tls.client_auth, NotCoalesced::ClientAuth)?;
+    rule(!tls.covers.identity_differs(&key.origin), NotCoalesced::Identity)?;
     rule(tls.trust == Trust::Verified, NotCoalesced::Trust)?;
     rule(endpoints.contains(&info.remote), NotCoalesced::Address)?;
     let not_covered = || if tls.covers.names(&key.origin) { NotCoalesced::Pins } else { NotCoalesced::NotCovered };
@@ -110,6 +113,7 @@ impl fmt::Display for NotCoalesced {
             Self::Override => "one of the two overrides the address or the server name",
             Self::Generation => "the TLS configuration has changed since it was made",
             Self::ClientAuth => "a client certificate was sent",
+            Self::Identity => "the host may be shown another client certificate",
             Self::Trust => "the peer was not verified by the stack's own verifier",
             Self::Expired => "a certificate has expired",
             Self::Address => "its address is not one of the target",

@@ -121,6 +121,12 @@ pub trait CertificateScope: Send + Sync + 'static {
         self.covers(origin)
     }
 
+    /// Whether a connection that is opened for this origin might show another client certificate than this one has.
+    /// Default: false.
+    fn identity_differs(&self, _origin: &Origin) -> bool {
+        false
+    }
+
     /// Whether the trusted roots and the client's certificate are still those that it was made with. Default: true.
     fn is_current(&self) -> bool {
         true

@@ -250,6 +250,7 @@ names! {
         Self::Coalesced(NotCoalesced::Override) => "coalesce_override",
         Self::Coalesced(NotCoalesced::Generation) => "coalesce_generation",
         Self::Coalesced(NotCoalesced::ClientAuth) => "coalesce_client_auth",
+        Self::Coalesced(NotCoalesced::Identity) => "coalesce_identity",
         Self::Coalesced(NotCoalesced::Trust) => "coalesce_trust",
         Self::Coalesced(NotCoalesced::Expired) => "coalesce_expired",
         Self::Coalesced(NotCoalesced::Address) => "coalesce_address",

@@ -146,6 +146,7 @@ async fn other_forwarded(facts: Facts, options: RequestOptions) -> Row {
 struct Scope {
     covers: bool,
     is_old: AtomicBool,
+    differs: bool,
 }
 
 impl CertificateScope for Scope {
@@ -155,6 +156,10 @@ impl CertificateScope for Scope {
 
     fn names(&self, _: &Origin) -> bool {
         true
+    }
+
+    fn identity_differs(&self, _: &Origin) -> bool {
+        self.differs
     }
 
     fn is_current(&self) -> bool {
@@ -323,6 +328,10 @@ async fn each_rule_that_passes_over_a_connection_is_told_by_name() {
         "coalesce_client_auth", "connection 1 to one.test passed over: a client certificate was shown on it",
         other_origin(
             both().amend(|info| info.tls.as_mut().unwrap().client_auth = true), TWO, RequestOptions::new());
+        "coalesce_identity",
+        "connection 1 to one.test passed over: two.test may be shown another client certificate",
+        other_origin(
+            scoped(&Arc::new(Scope { covers: true, differs: true, ..Scope::default() })), TWO, RequestOptions::new());
         "coalesce_trust",
         "connection 1 to one.test passed over: its certificate was not verified by the stack's own verifier",
         other_origin(both().amend(|info| info.tls.as_mut().unwrap().trust = Trust::Other), TWO, RequestOptions::new());

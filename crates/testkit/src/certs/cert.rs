@@ -119,10 +119,10 @@ impl Cert {
         config.unwrap_or_else(|error| panic!("certificate: {error}"))
     }
 
-    /// The same for certain versions; with roots, client certificates are required.
+    /// The same for certain versions; with roots, client certificates are requested, and required or not.
     pub(crate) fn server_for(
         &self,
-        clients: Option<Arc<rustls::RootCertStore>>,
+        clients: Option<(Arc<rustls::RootCertStore>, bool)>,
         versions: &[&'static rustls::SupportedProtocolVersion],
         alpn: &[&str],
     ) -> ServerConfig {
@@ -131,8 +131,9 @@ impl Cert {
             .with_protocol_versions(versions)
             .unwrap_or_else(|error| panic!("versions: {error}"));
         let builder = match clients {
-            Some(roots) => {
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
+            Some((roots, required)) => {
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+                let verifier = if required { verifier } else { verifier.allow_unauthenticated() }.build();
                 builder.with_client_cert_verifier(verifier.unwrap_or_else(|error| panic!("client roots: {error}")))
             }
             None => builder.with_no_client_auth(),

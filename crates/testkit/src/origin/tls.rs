@@ -35,7 +35,8 @@ pub(super) struct OriginTls {
     cert: Cert,
     /// The root of its certificate, if that was made for it.
     pub(super) root: Option<CertificateDer<'static>>,
-    clients: Option<CertificateDer<'static>>,
+    /// Who vouches for clients, and whether each must show a certificate.
+    clients: Option<(CertificateDer<'static>, bool)>,
     alpn: Vec<String>,
     /// What it chooses whatever it is offered.
     chooses: Option<String>,
@@ -78,7 +79,15 @@ impl Builder {
     /// # Panics
     /// Before [`tls`](Self::tls).
     pub fn require_client_cert(self, ca: &Ca) -> Self {
-        self.with_tls(|tls| tls.require_client(ca))
+        self.with_tls(|tls| tls.clients = Some((ca.der(), true)))
+    }
+
+    /// Requests client certificates of this CA, and serves those too who show none.
+    ///
+    /// # Panics
+    /// Before [`tls`](Self::tls).
+    pub fn request_client_cert(self, ca: &Ca) -> Self {
+        self.with_tls(|tls| tls.clients = Some((ca.der(), false)))
     }
 
     /// Selects from these ALPN protocols alone; with none it doesn't answer ALPN. Any but `h2` is served in HTTP/1.1.
@@ -167,10 +176,6 @@ impl OriginTls {
         }
     }
 
-    fn require_client(&mut self, ca: &Ca) {
-        self.clients = Some(ca.der());
-    }
-
     pub(super) fn acceptor(&self) -> Acceptor {
         if let Some((keys, public, retry_configs)) = &self.ech {
             return Acceptor::Ech(Arc::new(EchServer::new(keys, public, &self.cert, retry_configs, &self.alpn)));
@@ -178,10 +183,10 @@ impl OriginTls {
         if let Some(name) = &self.chooses {
             return Acceptor::Tls(Arc::new(self.cert.server_by(ech::choosing(name))).into());
         }
-        let clients = self.clients.clone().map(|root| {
+        let clients = self.clients.clone().map(|(root, required)| {
             let mut roots = RootCertStore::empty();
             roots.add(root).unwrap_or_else(|error| panic!("client root: {error}"));
-            Arc::new(roots)
+            (Arc::new(roots), required)
         });
         let alpn: Vec<&str> = self.alpn.iter().map(String::as_str).collect();
         Acceptor::Tls(Arc::new(self.cert.server_for(clients, self.versions, &alpn)).into())

@@ -6,7 +6,8 @@ use super::{
 use crate::{
     ConnectionSpec, Pins, Roots, TlsConfig, TlsConfigError, TlsVersion,
     ech::GivenKeys,
-    identity::Identity,
+    identity::{ChooseIdentity, ClientIdentity, Given, Identity, IdentityRequest},
+    pins::Pattern,
     revocation::Revocation,
     spec::Resolved,
     verifier::{TrustStore, Verifier},
@@ -15,7 +16,7 @@ use rustls::{
     ClientConfig,
     crypto::CryptoProvider,
     pki_types::{
-        CertificateDer, CertificateRevocationListDer, PrivateKeyDer,
+        CertificateDer, CertificateRevocationListDer,
         pem::{self, PemObject},
     },
 };
@@ -31,7 +32,7 @@ use std::{
 pub struct TlsConfigBuilder {
     roots: Roots,
     more_roots: Vec<CertificateDer<'static>>,
-    identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    identities: Identities,
     revocation: Revocation,
     pins: Pins,
     versions: RangeInclusive<TlsVersion>,
@@ -42,6 +43,14 @@ pub struct TlsConfigBuilder {
     provider: Option<Arc<CryptoProvider>>,
     key_log: Option<KeyLogTo>,
     error: Option<TlsConfigError>,
+}
+
+/// The client certificates that were given.
+#[derive(Default)]
+struct Identities {
+    by_host: Vec<(Pattern, Given)>,
+    every_host: Option<Given>,
+    choose: Option<Arc<ChooseIdentity>>,
 }
 
 impl TlsConfig {
@@ -63,7 +72,7 @@ impl TlsConfigBuilder {
         Self {
             roots: Roots::default(),
             more_roots: Vec::new(),
-            identity: None,
+            identities: Identities::default(),
             revocation: Revocation::default(),
             pins: Pins::new(),
             versions: TlsVersion::Tls12..=TlsVersion::Tls13,
@@ -137,11 +146,59 @@ impl TlsConfigBuilder {
     /// The client certificate, for peers that request one: a chain of certificates, our own first, and its private key
     /// (PKCS#8, PKCS#1 or SEC1), both as PEM. By default none is sent.
     pub fn client_auth_pem(mut self, chain: &[u8], key: &[u8]) -> Self {
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|source| not_pem("client's private key", 1, source));
-        match certificates("client certificate", chain).and_then(|chain| Ok((chain, key?))) {
-            Ok(identity) => self.identity = Some(identity),
+        match Given::pem(chain, key) {
+            Ok(given) => self.identities.every_host = Some(given),
             Err(error) => self.reject(error),
         }
+        self
+    }
+
+    /// The same for the hosts alone that a pattern matches, written as for [`Pins`]: see
+    /// [`IdentityRequest::host`]. The first that matches counts, and goes before the one for every host.
+    pub fn client_auth_pem_for(mut self, pattern: &str, chain: &[u8], key: &[u8]) -> Self {
+        let pattern = Pattern::parse(pattern).map_err(TlsConfigError::IdentityHost);
+        match pattern.and_then(|pattern| Ok((pattern, Given::pem(chain, key)?))) {
+            Ok(given) => self.identities.by_host.push(given),
+            Err(error) => self.reject(error),
+        }
+        self
+    }
+
+    /// As [`client_auth_pem`](Self::client_auth_pem), of DER.
+    pub fn client_auth_der(mut self, chain: Vec<CertificateDer<'static>>, key: &[u8]) -> Self {
+        match Given::der(chain, key) {
+            Ok(given) => self.identities.every_host = Some(given),
+            Err(error) => self.reject(error),
+        }
+        self
+    }
+
+    /// Chooses the client certificate for each peer that requests one, from what it says of itself: for `None` it is
+    /// shown none. This alone decides then: what the methods above were given is shown to nobody.
+    ///
+    /// It is called within a handshake, so it must not block. It is not called for a resumed connection, which has the
+    /// certificate of the one that its session is of; sessions are kept apart by all that a [request](IdentityRequest)
+    /// says of who the peer is. The proxies of a [layer](crate::TlsLayer::proxy_connector) for origins are shown none.
+    ///
+    /// ```
+    /// use skybridge_tls::{ClientIdentity, Roots, TlsConfig};
+    ///
+    /// # let ca = skybridge_testkit::certs::Ca::new("a root");
+    /// # let (root, me) = (ca.der(), ca.client("me"));
+    /// # let (chain, key) = (me.chain_pem(), me.key_pem());
+    /// let me = ClientIdentity::from_pem(chain.as_bytes(), key.as_bytes())?;
+    /// let config = TlsConfig::builder()
+    ///     .roots(Roots::Given(vec![root]))
+    ///     .client_auth(move |asked| (asked.host() == "a.test" && asked.accepts(&me)).then(|| me.clone()))
+    ///     .build()?;
+    /// # let _ = config;
+    /// # Ok::<_, skybridge_tls::TlsConfigError>(())
+    /// ```
+    pub fn client_auth(
+        mut self,
+        choose: impl Fn(&IdentityRequest<'_>) -> Option<ClientIdentity> + Send + Sync + 'static,
+    ) -> Self {
+        self.identities.choose = Some(Arc::new(choose));
         self
     }
 
@@ -276,10 +333,7 @@ impl TlsConfigBuilder {
         self.key_log = key_log.clone().map(KeyLogTo::Open);
         let provider = provider::choose(self.provider.clone()).ok_or(TlsConfigError::NoProvider)?;
         provider::start(&provider);
-        let identity = match self.identity.take() {
-            Some((chain, key)) => Identity::new(chain, key, &provider)?,
-            None => Identity::none(),
-        };
+        let identity = Arc::new(std::mem::take(&mut self.identities).load(&provider)?);
         let specs = self.resolve(&provider)?;
         let verifying = self.insecure.then(|| {
             let builder = self.verifying();
@@ -292,7 +346,6 @@ impl TlsConfigBuilder {
         }
         let knows_paths = trust.knows_paths();
         let verifier = Arc::new(Verifier::new(trust, &provider, self.pins.clone(), self.revocation));
-        let identity = Arc::new(identity);
         let mut fallback = None;
         for Resolved { name, provider, versions } in specs.into_iter().rev() {
             let tls13 = versions.contains(&TlsVersion::Tls13);
@@ -312,6 +365,7 @@ impl TlsConfigBuilder {
             fallback = Some(TlsConfig::new(Inner {
                 client,
                 verifier: Arc::clone(&verifier),
+                identity: Arc::clone(&identity),
                 pins: self.pins.clone(),
                 knows_paths,
                 sessions: Arc::default(),
@@ -349,7 +403,7 @@ impl TlsConfigBuilder {
         Self {
             roots: self.roots.clone(),
             more_roots: self.more_roots.clone(),
-            identity: None,
+            identities: Identities::default(),
             revocation: self.revocation.clone(),
             pins: self.pins.clone(),
             versions: self.versions.clone(),
@@ -393,7 +447,20 @@ impl TlsConfigBuilder {
 /// What lists of revoked certificates are called.
 const CRL: &str = "list of revoked certificates";
 
-fn certificates(what: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
+impl Identities {
+    fn is_empty(&self) -> bool {
+        self.by_host.is_empty() && self.every_host.is_none() && self.choose.is_none()
+    }
+
+    fn load(self, provider: &CryptoProvider) -> Result<Identity, TlsConfigError> {
+        let every_host = self.every_host.map(|given| given.load(provider)).transpose()?;
+        let load = |(pattern, given): (Pattern, Given)| Ok((pattern, given.load(provider)?));
+        let by_host = self.by_host.into_iter().map(load).collect::<Result<_, TlsConfigError>>()?;
+        Ok(self.choose.map_or_else(|| Identity::given(by_host, every_host), Identity::chosen))
+    }
+}
+
+pub(crate) fn certificates(what: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
     // Editors put a byte order mark before the first line, and OpenSSL reads past it.
     let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
     let mut found = Vec::new();
@@ -414,7 +481,7 @@ impl fmt::Debug for TlsConfigBuilder {
             .field("pins", &self.pins)
             .field("versions", &self.versions)
             .field("insecure", &self.insecure)
-            .field("identity", &self.identity.is_some())
+            .field("identity", &!self.identities.is_empty())
             .finish_non_exhaustive()
     }
 }

@@ -37,6 +37,10 @@ pub enum TlsConfigError {
     NoCrls,
     /// There are lists of revoked certificates, and the system's verifier doesn't take any.
     CrlsOfPlatform,
+    /// The client's private key is encrypted, and no password is asked for.
+    EncryptedKey,
+    /// The hosts that a client certificate is for are no pattern.
+    IdentityHost(PinError),
     /// The client's private key is none that the provider can use.
     Key(rustls::Error),
     /// The client's certificate is malformed, or doesn't belong to its key.
@@ -89,6 +93,11 @@ impl fmt::Display for TlsConfigError {
             }
             Self::NoCrls => f.write_str("there is no list of revoked certificates, and one of each issuer is required"),
             Self::CrlsOfPlatform => f.write_str("the system's verifier takes no lists of revoked certificates"),
+            Self::EncryptedKey => f.write_str(
+                "the client's private key is encrypted, and its password is not asked for: decrypt it before, for \
+                 example by `openssl pkey`",
+            ),
+            Self::IdentityHost(_) => f.write_str("a client certificate is given for no host"),
             Self::Key(error) => write!(f, "the client's private key can't be used: {}", words::of_handshake(error)),
             Self::Identity(error) => {
                 write!(f, "the client's certificate and key can't be used: {}", words::of_handshake(error))
@@ -114,12 +123,13 @@ impl fmt::Debug for TlsConfigError {
 impl StdError for TlsConfigError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::NoProvider | Self::NoRoots | Self::NoSpec | Self::NoCrls | Self::CrlsOfPlatform => None,
+            Self::NoProvider | Self::NoRoots | Self::NoSpec | Self::EncryptedKey => None,
+            Self::NoCrls | Self::CrlsOfPlatform => None,
             // Their words are this level's: what they print themselves is for programs.
             Self::Root { .. } | Self::Pem { .. } | Self::Crl { .. } | Self::Key(_) | Self::Identity(_) => None,
             Self::Spec { source, .. } => Some(source),
             Self::KeyLog { source, .. } => Some(source),
-            Self::Pin(error) | Self::EchHost(error) => Some(error),
+            Self::Pin(error) | Self::EchHost(error) | Self::IdentityHost(error) => Some(error),
             Self::Ech(error) | Self::Versions(error) | Self::Platform(error) => Some(error),
         }
     }

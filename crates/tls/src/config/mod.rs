@@ -1,14 +1,14 @@
 mod builder;
 mod error;
 mod key_log;
-mod provider;
+pub(crate) mod provider;
 mod roots;
 mod tls_config;
 
-pub(crate) use self::tls_config::LazyConfig;
 pub use self::{
     builder::TlsConfigBuilder,
     error::TlsConfigError,
     roots::Roots,
     tls_config::{TlsConfig, TlsVersion},
 };
+pub(crate) use self::{builder::certificates, tls_config::LazyConfig};

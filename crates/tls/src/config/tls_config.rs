@@ -31,6 +31,8 @@ pub(crate) struct Inner {
     pub(crate) client: ClientConfig,
     /// That of `client`.
     pub(crate) verifier: Arc<Verifier>,
+    /// That of `client` too.
+    pub(crate) identity: Arc<Identity>,
     pub(crate) pins: Pins,
     pub(crate) knows_paths: bool,
     pub(crate) sessions: Arc<Sessions>,
@@ -99,6 +101,9 @@ impl TlsConfig {
     /// provider and key log. It offers no protocol by ALPN: hyper-rustls sets them itself, elsewhere `alpn_protocols`
     /// is the caller's to fill.
     ///
+    /// A client certificate that is for some hosts alone, or is chosen by a function, is shown to nobody: rustls doesn't
+    /// tell for whom it is asked.
+    ///
     /// Sessions are kept for 256 peers, apart from those of our own connections, and are shared by all that this
     /// configuration and its clones return. rustls tells them apart by name alone: for
     /// [partitions](skybridge_core::Partition) set a `resumption` for each.
@@ -114,11 +119,13 @@ impl TlsConfig {
             return verifying.clone();
         }
         let mut client = self.0.client.clone();
-        client.client_auth_cert_resolver = Arc::new(Identity::none());
+        let identity = Arc::new(Identity::none());
+        client.client_auth_cert_resolver = Arc::<Identity>::clone(&identity);
         let Inner { verifier, pins, knows_paths, tls13, tls12, spec, .. } = &*self.0;
         Self::new(Inner {
             client,
             verifier: Arc::clone(verifier),
+            identity,
             pins: pins.clone(),
             knows_paths: *knows_paths,
             sessions: Arc::default(),
@@ -184,9 +191,9 @@ impl TlsConfig {
         self.0.verifier.anchors()
     }
 
-    /// Whether there is a client certificate.
-    pub(crate) fn has_identity(&self) -> bool {
-        self.0.client.client_auth_cert_resolver.has_certs()
+    /// The client certificates.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.0.identity
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn TimeProvider> {
@@ -235,7 +242,7 @@ impl fmt::Debug for TlsConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsConfig")
             .field("pins", &self.0.pins)
-            .field("identity", &self.0.client.client_auth_cert_resolver)
+            .field("identity", &self.0.identity)
             .field("sessions", &self.0.sessions)
             .finish_non_exhaustive()
     }

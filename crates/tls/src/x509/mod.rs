@@ -4,6 +4,7 @@
 //! nothing of the others.
 
 mod checked;
+mod client;
 mod describe;
 mod fields;
 mod key;
@@ -12,6 +13,7 @@ mod parts;
 
 pub(crate) use self::{
     checked::{Validity, issuer, sequence_header, signed, usage, validity},
+    client::{is_encrypted_key, key_of_version_1},
     describe::{anchor, certificate},
     key::key,
     name::shortest,

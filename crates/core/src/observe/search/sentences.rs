@@ -123,6 +123,7 @@ impl NotCoalesced {
             Self::Override => "an address or a server name is set for one of the two".into(),
             Self::Generation => "the TLS settings have changed since it was opened".into(),
             Self::ClientAuth => "a client certificate was shown on it".into(),
+            Self::Identity => format!("{wanted} may be shown another client certificate"),
             Self::Trust => "its certificate was not verified by the stack's own verifier".into(),
             Self::Expired => "a certificate of its peer has expired".into(),
             Self::Address => format!("its address is not one of {wanted}"),
