@@ -1,8 +1,8 @@
 //! What errors say at each level, what survives foreign layers, and what is shared.
 
 use skybridge_core::{
-    BoxError, Cause, ConnectError, Delivery, Error, ErrorCode, Failed, GoAway, Outcome, Phase, RequestError, Reset,
-    TimedOut, timeout,
+    BoxError, Cause, ConnInfo, ConnectError, Delivery, Error, ErrorCode, Failed, GoAway, Outcome, Phase, Proxy,
+    ProxyKind, RequestError, Reset, TimedOut, TlsAlert, TlsInfo, timeout,
 };
 use skybridge_testkit::{executor::Executor, fixtures, observe::Recorder};
 use std::{error::Error as _, io, time::Duration};
@@ -469,4 +469,32 @@ fn an_error_is_one_pointer() {
 fn a_sentence_has_an_end() {
     let error = Error::new(Delivery::Unknown, Phase::Wait, "\u{1d11e}".repeat(10_000));
     assert!(error.to_string().len() < 500 && error.to_string().contains("..."), "{error}");
+}
+
+/// Nothing that a client sends behind its Finished is read before that is verified.
+#[tokio::test(start_paused = true)]
+async fn an_alert_about_the_certificate_proves_in_tls_1_3_that_nothing_was_read() {
+    let executor = Executor::new();
+    let [required, other] =
+        [(116, "certificate_required"), (80, "internal_error")].map(|(code, name)| TlsAlert::new(code, name));
+    let route = |proxies: &[ProxyKind]| {
+        let mut route = fixtures::route("https://a.test", ["192.0.2.1:443"], executor.ctx());
+        route.proxies = proxies.iter().map(|kind| Proxy::new(*kind, "p.test", 443)).collect::<Vec<_>>().into();
+        route
+    };
+    for (version, proxies, alert, proven) in [
+        (Some("1.3"), &[][..], &required, true),
+        (Some("1.3"), &[ProxyKind::Http, ProxyKind::Socks5], &required, true),
+        (Some("1.3"), &[ProxyKind::Https], &required, false),
+        (Some("1.3"), &[], &other, false),
+        (Some("1.2"), &[], &required, false),
+        (None, &[], &required, false),
+    ] {
+        let endpoint = fixtures::endpoint("192.0.2.1:443");
+        let mut info = ConnInfo::new(&route(proxies).attempt(endpoint.clone()), None, endpoint);
+        let mut tls = TlsInfo::unknown();
+        tls.version = version;
+        info.tls = Some(tls);
+        assert_eq!(info.is_refused_by(alert), proven, "{version:?} {proxies:?} {alert}");
+    }
 }

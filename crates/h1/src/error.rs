@@ -1,4 +1,4 @@
-use skybridge_core::{BoxError, Cause, CloseReason, Delivery, Error, Phase, RequestError};
+use skybridge_core::{BoxError, Cause, CloseReason, Delivery, Error, Phase, RequestError, TlsAlert};
 use skybridge_h1_codec::{BodyError, ForbiddenTrailer, HeadError};
 use std::{error::Error as StdError, fmt, io, sync::Arc};
 
@@ -57,7 +57,15 @@ impl H1Error {
 
     /// Whether the peer has ended TLS, and has said why.
     pub(crate) fn is_alert(&self) -> bool {
-        matches!(Cause::from(self.clone()), Cause::Tls(_))
+        self.alert().is_some()
+    }
+
+    /// What it has said.
+    pub(crate) fn alert(&self) -> Option<TlsAlert> {
+        match Cause::from(self.clone()) {
+            Cause::Tls(alert) => Some(alert),
+            _ => None,
+        }
     }
 
     /// Why a connection closes on which this happened.

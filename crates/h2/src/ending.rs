@@ -3,7 +3,7 @@
 
 use crate::{Flood, H2Error, classify::Limits, frame_scanner::GoAwayFrame, strikes::Strikes};
 use h2::Error;
-use skybridge_core::{Cause, CloseReason, ErrorCode, GoAway, Phase, Reset, sync::Mutex};
+use skybridge_core::{Cause, CloseReason, ConnInfo, ErrorCode, GoAway, Phase, Reset, TlsAlert, sync::Mutex};
 use std::{
     io,
     sync::{
@@ -134,6 +134,12 @@ impl Ending {
             Some(DriverEnd::SettingsTimeout(_)) => Phase::Handshake,
             _ => exchange,
         }
+    }
+
+    /// Whether the peer says by this alert that it has read nothing of what was sent.
+    #[cold]
+    pub(crate) fn is_refused_by(&self, info: &ConnInfo, alert: &TlsAlert) -> bool {
+        !self.strikes.has_answered() && info.is_refused_by(alert)
     }
 
     /// Whether the peer's first frame says that it speaks something else.

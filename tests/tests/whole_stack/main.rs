@@ -22,6 +22,7 @@ mod hidden_names;
 mod http2_codes;
 mod interim;
 mod last_byte;
+mod late_refusal;
 mod limits;
 mod no_room;
 mod own_limits;

@@ -1,4 +1,4 @@
-use crate::{Attempt, AttemptId, Certificate, ConnectionId, Endpoint, Origin, Phase, Route, Span};
+use crate::{Attempt, AttemptId, Certificate, ConnectionId, Endpoint, Origin, Phase, ProxyKind, Route, Span, TlsAlert};
 use std::{fmt, net::SocketAddr, sync::Arc, time::Instant};
 
 /// The version of HTTP that a connection speaks.
@@ -182,6 +182,16 @@ impl ConnInfo {
     /// What the origin's certificates say: see [`TlsInfo::certificates`]. None in cleartext.
     pub fn certificates(&self) -> Vec<Certificate> {
         self.tls.as_ref().map(TlsInfo::certificates).unwrap_or_default()
+    }
+
+    /// Whether this alert, which has come before any response on this connection, proves that nothing of what was sent
+    /// was processed. It refuses the client's certificate, or that there is none, and with that the handshake: what a
+    /// client of TLS 1.3 sends behind its Finished is read when that is verified (RFC 8446, section 4.4.4). Of an alert
+    /// that a proxy may have sent it isn't known.
+    pub fn is_refused_by(&self, alert: &TlsAlert) -> bool {
+        let tls13 = self.tls.as_ref().is_some_and(|tls| tls.version == Some("1.3"));
+        let may_be_of_proxy = self.route.proxies.iter().any(|proxy| proxy.kind == ProxyKind::Https);
+        tls13 && !may_be_of_proxy && alert.is_certificate()
     }
 
     /// Completes it: sets the protocol and the number of the connection.

@@ -4,7 +4,8 @@
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Delivery {
-    /// Nothing of it was sent.
+    /// Nothing of it was sent, or nothing that the origin has read: it was sent behind a handshake of TLS 1.3 that the
+    /// origin has refused for the client's certificate ([`ConnInfo::is_refused_by`](crate::ConnInfo::is_refused_by)).
     Unsent,
     /// The peer has declared that it did not process it: `REFUSED_STREAM`, beyond the last id of a GOAWAY
     /// (RFC 9113, section 8.7), 421 on a coalesced connection (RFC 9110, section 15.5.20), 417 while the body waits for

@@ -71,7 +71,10 @@ where
                 let unpolled = upload.as_mut().and_then(|upload| upload.as_mut().take_unpolled());
                 let delivery = classify::delivery(&error, writes == self.shared.wire.attempts());
                 let ending = self.shared.wire.ending();
-                let error = self.error(delivery, ending.phase(Phase::Wait), ending.cause(error, false));
+                let cause = ending.cause(error, false);
+                let unread = matches!(&cause, Cause::Tls(alert) if ending.is_refused_by(&self.shared.info, alert));
+                let delivery = if unread { Delivery::Unsent } else { delivery };
+                let error = self.error(delivery, ending.phase(Phase::Wait), cause);
                 self.failed(error, unpolled)
             }
             Stop::Body(error) => {

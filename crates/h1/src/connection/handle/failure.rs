@@ -88,7 +88,7 @@ where
         // A TLS stream that fails to write may have sent a record before.
         let in_records = self.info.tls.is_some() || self.info.proxies_passed > 0;
         let may_have_left = matches!(error, H1Error::Write(_)) && in_records;
-        let unsent = self.upload.is_untouched() && !may_have_left;
+        let unsent = self.upload.is_untouched() && !may_have_left || self.is_unread(&error);
         let delivery = if unsent { Delivery::Unsent } else { Delivery::Unknown };
         let stale = self.is_stale(&error);
         self.shared.close(error.close_reason());
@@ -110,6 +110,12 @@ where
     fn is_stale(&self, error: &H1Error) -> bool {
         let ended = matches!(error, H1Error::Write(_) | H1Error::Read(_) | H1Error::Closed { received: 0 });
         self.used && ended && self.interim == 0 && !self.shared.lock().has_read()
+    }
+
+    /// Whether the peer says by how it ends TLS that it has read nothing of the request.
+    fn is_unread(&self, error: &H1Error) -> bool {
+        let unanswered = !self.used && self.interim == 0 && !self.shared.lock().has_read();
+        unanswered && error.alert().is_some_and(|alert| self.info.is_refused_by(&alert))
     }
 
     fn given_back(&mut self, error: Error) -> Failed<Request<B>> {
