@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [CurlFlag; 159] = [
+const FLAGS: [CurlFlag; 155] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -46,7 +46,6 @@ const FLAGS: [CurlFlag; 159] = [
     flag("basic", None, Value::None, Some("leave it out, -u is sent so")),
     flag("ca-native", None, Value::None, Some("leave it out, it is the default")),
     flag("cert-status", None, Value::None, None),
-    flag("cert-type", None, Value::Plain, None),
     flag("compressed-ssh", None, Value::None, None),
     flag("cookie-jar", Some('c'), Value::Plain, Some("-D FILE, and its set-cookie by -b NAME=VALUE")),
     flag("create-file-mode", None, Value::Plain, None),
@@ -90,7 +89,6 @@ const FLAGS: [CurlFlag; 159] = [
     flag("ipfs-gateway", None, Value::Plain, None),
     flag("junk-session-cookies", Some('j'), Value::None, None),
     flag("keepalive-cnt", None, Value::Plain, None),
-    flag("key-type", None, Value::Plain, None),
     flag("krb", None, Value::Plain, None),
     flag("libcurl", None, Value::Plain, None),
     flag("limit-rate", None, Value::Plain, None),
@@ -129,8 +127,6 @@ const FLAGS: [CurlFlag; 159] = [
     flag("proto-redir", None, Value::Plain, Some("--proto =https")),
     flag("proxy-ca-native", None, Value::None, None),
     flag("proxy-capath", None, Value::Plain, Some("--proxy-cacert FILE")),
-    flag("proxy-cert-type", None, Value::Plain, None),
-    flag("proxy-key-type", None, Value::Plain, None),
     flag("proxy-negotiate", None, Value::None, Some("-U USER:PASSWORD")),
     flag("proxy-ntlm", None, Value::None, Some("-U USER:PASSWORD")),
     flag("proxy-pass", None, Value::Secret, None),

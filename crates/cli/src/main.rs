@@ -7,6 +7,7 @@
 
 mod archived;
 mod args;
+mod armour;
 mod call;
 mod call_chain;
 mod certificate;

@@ -2,6 +2,7 @@
 
 use crate::{
     args::{Args, EchArg, Hashes, Names},
+    armour::Encoding,
     exit::Exit,
     fault::chain,
     start_error::StartError,
@@ -39,7 +40,7 @@ struct TlsSettings<'a> {
     capath: Option<&'a Path>,
     crlfile: Option<&'a Path>,
     insecure: bool,
-    cert: Option<(&'a Path, &'a Path)>,
+    cert: Option<OurFiles<'a>>,
     /// Pins for the leaf of every host, since redirects may lead anywhere.
     every_leaf: &'a [String],
     /// Pins by pattern.
@@ -55,6 +56,14 @@ struct TlsSettings<'a> {
     warns: bool,
 }
 
+/// Our certificate and its key, which may be in one file.
+struct OurFiles<'a> {
+    cert: &'a Path,
+    cert_type: Encoding,
+    key: &'a Path,
+    key_type: Encoding,
+}
+
 /// # Errors
 /// When a file can't be read or used (77, 82, 58), or a pin is malformed (2).
 pub(crate) fn origins(args: &Args) -> Result<TlsLayer, StartError> {
@@ -64,7 +73,7 @@ pub(crate) fn origins(args: &Args) -> Result<TlsLayer, StartError> {
         capath: tls.capath.as_deref(),
         crlfile: tls.crlfile.as_deref(),
         insecure: tls.insecure,
-        cert: identity(&tls.cert, &tls.key),
+        cert: identity((&tls.cert, tls.cert_type), (&tls.key, tls.key_type)),
         every_leaf: hashes(&tls.pinnedpubkey),
         pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
         versions: versions(args)?,
@@ -97,7 +106,7 @@ pub(crate) fn proxies(args: &Args) -> Result<TlsConnector, StartError> {
         capath: None,
         crlfile: tls.proxy_crlfile.as_deref(),
         insecure: tls.proxy_insecure,
-        cert: identity(&tls.proxy_cert, &tls.proxy_key),
+        cert: identity((&tls.proxy_cert, tls.proxy_cert_type), (&tls.proxy_key, tls.proxy_key_type)),
         every_leaf: hashes(&tls.proxy_pinnedpubkey),
         pins: Vec::new(),
         versions: None,
@@ -129,9 +138,13 @@ pub(crate) fn doh(args: &Args) -> Result<TlsLayer, StartError> {
     Ok(settings.config()?.map_or_else(TlsLayer::native, TlsLayer::new))
 }
 
-fn identity<'a>(cert: &'a Option<PathBuf>, key: &'a Option<PathBuf>) -> Option<(&'a Path, &'a Path)> {
-    let cert = cert.as_deref()?;
-    Some((cert, key.as_deref().unwrap_or(cert)))
+type Given<'a> = (&'a Option<PathBuf>, Option<Encoding>);
+
+fn identity<'a>((cert, cert_type): Given<'a>, (key, key_type): Given<'a>) -> Option<OurFiles<'a>> {
+    let (cert, cert_type) = (cert.as_deref()?, cert_type.unwrap_or_default());
+    // What is in one file is of one encoding: DER has no room for both.
+    let (key, key_type) = key.as_deref().map_or((cert, cert_type), |key| (key, key_type.unwrap_or_default()));
+    Some(OurFiles { cert, cert_type, key, key_type })
 }
 
 fn hashes(given: &Option<Hashes>) -> &[String] {
@@ -196,7 +209,7 @@ impl<'a> TlsSettings<'a> {
         if !trusts && !pins && !writes && self.cert.is_none() && self.versions.is_none() && self.ech_keys.is_none() {
             return Ok(None);
         }
-        let (cacert, crlfile, cert) = (self.cacert, self.crlfile, self.cert);
+        let (cacert, crlfile) = (self.cacert, self.crlfile);
         let mut builder = TlsConfig::builder();
         if self.cacert.is_some() || self.capath.is_some() {
             builder = builder.roots(Roots::Given(Vec::new()));
@@ -210,8 +223,9 @@ impl<'a> TlsSettings<'a> {
         if self.insecure {
             builder = builder.insecure();
         }
-        if let Some((cert, key)) = self.cert {
-            builder = builder.client_auth_pem(&read_ours(cert)?, &read_ours(key)?);
+        if let Some(ours) = &self.cert {
+            let chain = ours.cert_type.certificate(read_ours(ours.cert)?);
+            builder = builder.client_auth_pem(&chain, &ours.key_type.key(read_ours(ours.key)?));
         }
         for pin in self.every_leaf {
             builder = builder.pin_every_leaf(pin);
@@ -234,8 +248,12 @@ impl<'a> TlsSettings<'a> {
         }
         builder.build().map(Some).map_err(|error| {
             let file = match &error {
-                TlsConfigError::Pem { what: KEY, .. } | TlsConfigError::Key(_) => cert.map(|(_, key)| key),
-                TlsConfigError::Pem { what: CERT, .. } | TlsConfigError::Identity(_) => cert.map(|(cert, _)| cert),
+                TlsConfigError::Pem { what: KEY, .. } | TlsConfigError::Key(_) | TlsConfigError::EncryptedKey => {
+                    self.cert.as_ref().map(|ours| ours.key)
+                }
+                TlsConfigError::Pem { what: CERT, .. } | TlsConfigError::Identity(_) => {
+                    self.cert.as_ref().map(|ours| ours.cert)
+                }
                 TlsConfigError::Pem { what: CRL, .. } | TlsConfigError::Crl { .. } => crlfile,
                 // Of a folder, what can't be used was left out before.
                 TlsConfigError::Pem { .. } | TlsConfigError::Root { .. } => cacert,
@@ -311,9 +329,10 @@ fn unreadable(path: &Path, error: &io::Error, exit: Exit) -> StartError {
 
 fn refused(file: Option<&Path>, error: &TlsConfigError) -> StartError {
     let exit = match error {
-        TlsConfigError::Pem { what: CERT | KEY, .. } | TlsConfigError::Key(_) | TlsConfigError::Identity(_) => {
-            Exit::IDENTITY
-        }
+        TlsConfigError::Pem { what: CERT | KEY, .. }
+        | TlsConfigError::Key(_)
+        | TlsConfigError::EncryptedKey
+        | TlsConfigError::Identity(_) => Exit::IDENTITY,
         TlsConfigError::Pem { what: CRL, .. } | TlsConfigError::Crl { .. } => Exit::CRL,
         TlsConfigError::Pin(_) | TlsConfigError::Ech(_) | TlsConfigError::Spec { .. } => Exit::USAGE,
         TlsConfigError::KeyLog { .. } => Exit::WRITE,

@@ -1,4 +1,5 @@
 use super::{EchArg, Names, PinRule, Specs};
+use crate::armour::Encoding;
 use clap::{ArgAction, Args};
 use skybridge::TlsVersion;
 use std::path::PathBuf;
@@ -18,12 +19,18 @@ pub(crate) struct TlsArgs {
     /// Accept any certificate of anybody
     #[arg(short = 'k', long)]
     pub(crate) insecure: bool,
-    /// Our certificate (PEM), for servers that ask
+    /// Our certificate, for servers that ask
     #[arg(short = 'E', long, value_name = "FILE")]
     pub(crate) cert: Option<PathBuf>,
-    /// Its key (PEM); in the certificate's file unless given
+    /// How it is encoded: PEM, which is the default, or DER
+    #[arg(long, value_name = "PEM|DER", requires = "cert")]
+    pub(crate) cert_type: Option<Encoding>,
+    /// Its key; in the certificate's file unless given
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
+    /// How that is encoded: PEM, which is the default, or DER
+    #[arg(long, value_name = "PEM|DER", requires = "key")]
+    pub(crate) key_type: Option<Encoding>,
     /// The keys of which every https server, redirects' too, must have one itself, as curl writes them:
     /// sha256//BASE64;sha256//BASE64
     #[arg(long, value_name = "HASHES")]
@@ -72,9 +79,15 @@ pub(crate) struct TlsArgs {
     /// As --cert, for proxies
     #[arg(long, value_name = "FILE")]
     pub(crate) proxy_cert: Option<PathBuf>,
+    /// As --cert-type, for proxies
+    #[arg(long, value_name = "PEM|DER", requires = "proxy_cert")]
+    pub(crate) proxy_cert_type: Option<Encoding>,
     /// As --key, for proxies
     #[arg(long, value_name = "FILE", requires = "proxy_cert")]
     pub(crate) proxy_key: Option<PathBuf>,
+    /// As --key-type, for proxies
+    #[arg(long, value_name = "PEM|DER", requires = "proxy_key")]
+    pub(crate) proxy_key_type: Option<Encoding>,
     /// As --insecure, for proxies
     #[arg(long)]
     pub(crate) proxy_insecure: bool,

@@ -255,13 +255,42 @@ async fn a_client_shows_its_certificate() {
         let ran = desk.run(&origin, "a.test", flags).await;
         assert_eq!(ran.exit, 0, "{}", ran.err);
     }
+    let der = |name: &str, der: &[u8]| {
+        let path = desk.folder.path().join(name);
+        fs::write(&path, der).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (cert_der, key_der) = (der("me.cer", &me.chain()[0]), der("me.key.der", me.key().secret_der()));
+    for flags in [
+        &["-E", &cert_der, "--cert-type", "DER", "--key", &key_der, "--key-type", "der"][..],
+        &["-E", &cert_der, "--cert-type", "der", "--key", key],
+        &["-E", cert, "--cert-type", "PEM", "--key", &key_der, "--key-type", "DER"],
+    ] {
+        let ran = desk.run(&origin, "a.test", flags).await;
+        assert_eq!(ran.exit, 0, "{flags:?}: {}", ran.err);
+    }
+    let ran = desk.run(&origin, "a.test", &["-E", cert, "--cert-type", "P12"]).await;
+    assert!(ran.exit == 2 && ran.err.contains("nearest: PEM or DER"), "{}", ran.err);
     assert_ne!(desk.run(&origin, "a.test", &[]).await.exit, 0);
     // Without a key, a strange key, a key in the certificate's place, no file: the file that is wrong is named.
     let strange = desk.file("strange.key", &desk.ca.client("you").key_pem());
     let strange = strange.to_str().unwrap();
     let odd = desk.file("odd.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
     let odd = odd.to_str().unwrap();
+    let sealed = desk.file("sealed.key", include_str!("../../../tls/tests/identities/ec.encrypted.pkcs8.pem"));
+    let sealed = sealed.to_str().unwrap();
+    let ran = desk.run(&origin, "a.test", &["-E", cert, "--key", sealed]).await;
+    assert!(
+        ran.err.contains("the client's private key is encrypted, and its password is not asked for"),
+        "{}",
+        ran.err
+    );
     let rows = [
+        (&["-E", cert, "--key", sealed][..], sealed),
+        (&["-E", &cert_der, "--key", key], &cert_der),
+        (&["-E", cert, "--key", &key_der], &key_der),
+        (&["-E", cert, "--cert-type", "DER", "--key", key], cert),
+        (&["-E", cert, "--key", key, "--key-type", "DER"], key),
         (&["-E", cert][..], cert),
         (&["-E", cert, "--key", strange], cert),
         (&["-E", key, "--key", key], key),
