@@ -39,10 +39,15 @@ where
 {
     origin: Arc<Origin>,
     balancer: Arc<dyn Balancer<S::Future, B>>,
+    /// Where it waits for the first server.
+    place: Option<Place>,
 }
 
 /// A balancer, whatever its servers are found by.
 trait Balancer<F, B>: Send + Sync {
+    /// Ready when there is a server.
+    fn poll_ready(&self, place: &mut Option<Place>, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>>;
+
     /// Gives the request to a server, once there is one.
     fn poll_call(
         &self,
@@ -93,27 +98,49 @@ where
     T: Body,
     B: Send + 'static,
 {
+    fn poll_ready(&self, place: &mut Option<Place>, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.poll_balance(&mut self.balance.lock(), place, cx)
+    }
+
     fn poll_call(
         &self,
         request: &mut Option<Request<B>>,
         place: &mut Option<Place>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<ToServer<S::Future, B>, BoxError>> {
-        let waker = Waker::from(Arc::clone(&self.fan));
-        let mut fanned = Context::from_waker(&waker);
         let mut balance = self.balance.lock();
-        if balance.poll_ready(&mut fanned)?.is_pending() {
-            // Asked once more with a place to be woken at: what happened before it was there woke nobody.
-            place.get_or_insert_with(|| self.fan.place()).wait(cx);
-            ready!(balance.poll_ready(&mut fanned))?;
-        }
-        *place = None;
+        ready!(self.poll_balance(&mut balance, place, cx))?;
         let Some(request) = request.take() else { return Poll::Pending };
         Poll::Ready(Ok(balance.call(request)))
     }
 
     fn health(&self) -> &Health {
         &self.health
+    }
+}
+
+impl<R, S, B, T> OfDiscovery<R, S, B>
+where
+    R: Resolver,
+    S: Service<Request<B>, Response = Response<T>, Error: Into<Failed<Request<B>>>> + Clone + Send + 'static,
+    T: Body,
+    B: Send + 'static,
+{
+    fn poll_balance(
+        &self,
+        balance: &mut Balance<Discovery<R, S>, Request<B>>,
+        place: &mut Option<Place>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), BoxError>> {
+        let waker = Waker::from(Arc::clone(&self.fan));
+        let mut fanned = Context::from_waker(&waker);
+        if balance.poll_ready(&mut fanned)?.is_pending() {
+            // Asked once more with a place to be woken at: what happened before it was there woke nobody.
+            place.get_or_insert_with(|| self.fan.place()).wait(cx);
+            ready!(balance.poll_ready(&mut fanned))?;
+        }
+        *place = None;
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -131,7 +158,12 @@ where
         B: Send + 'static,
     {
         let balance = Mutex::new(Balance::new(discovery));
-        Self { origin, balancer: Arc::new(OfDiscovery { balance, health, fan: Arc::default() }) }
+        let balancer = Arc::new(OfDiscovery { balance, health, fan: Arc::default() });
+        Self { origin, balancer, place: None }
+    }
+
+    fn no_server(&self, error: BoxError) -> Error {
+        Error::new(Delivery::Unsent, Phase::Acquire, error).to(&self.origin)
     }
 
     /// Why a request isn't one of those that are balanced.
@@ -161,12 +193,15 @@ where
     type Error = Failed<Request<B>>;
     type Future = Balancing<S::Future, B>;
 
-    /// Always ready: a request waits in its own future for a server.
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
+    /// Ready when a server is known, or why none is. It reserves nothing: a request that finds no server any more waits
+    /// in its own future.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let ready = ready!(self.balancer.poll_ready(&mut self.place, cx));
+        Poll::Ready(ready.map_err(|error| Failed::lost(self.no_server(error))))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        self.place = None;
         let state = match self.refusal(&request) {
             Some(error) => State::Refused(Some(Failed::with(error.to(&self.origin), request))),
             None => State::Choosing(Some(request), None),
@@ -177,7 +212,7 @@ where
 
 impl<S: Service<Request<B>>, B> Clone for Balanced<S, B> {
     fn clone(&self) -> Self {
-        Self { origin: Arc::clone(&self.origin), balancer: Arc::clone(&self.balancer) }
+        Self { origin: Arc::clone(&self.origin), balancer: Arc::clone(&self.balancer), place: None }
     }
 }
 

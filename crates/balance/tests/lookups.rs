@@ -4,10 +4,13 @@
 
 mod support;
 
+use bytes::Bytes;
 use futures_util::stream;
+use http::{Request, Response};
+use http_body_util::Full;
 use skybridge::{
-    Delivery, Endpoint, Error, RequestBody,
-    types::{Answer, ConnectError, Families, Query},
+    Delivery, Endpoint, Error, RequestBody, Timeouts,
+    types::{Answer, BoxError, ConnectError, Families, Query},
 };
 use skybridge_balance::{BalanceLayer, TooManyEndpoints};
 use skybridge_testkit::executor::run_until_idle;
@@ -18,7 +21,7 @@ use std::{
 };
 use support::{Stage, URL, endpoint, get, has_cause, ip};
 use tokio::time::{Instant, sleep, timeout};
-use tower::service_fn;
+use tower::{Layer, ServiceExt, service_fn};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -143,6 +146,42 @@ async fn a_lookup_ends_with_its_client() {
     assert_eq!(stage.executor.tasks(), 1);
     drop(client);
     stage.executor.assert_idle().await;
+}
+
+/// And nobody is told that it may have been processed.
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_time_ends_before_a_server_is_known_was_not_sent() {
+    let stage = Stage::new([]);
+    let name = stage.net.host("api.test", []).hang().clone();
+    let timeouts = Timeouts::new().call(seconds(2));
+    let client = stage.builder().timeouts(timeouts).above_pool(stage.layer.clone()).build();
+    let began = Instant::now();
+    let error = get(&client).await.unwrap_err();
+    assert!(error.is_timeout() && began.elapsed() < seconds(3), "{error:?}");
+    assert_eq!(error.delivery(), Delivery::Unsent, "{error:?}");
+    assert_eq!(name.queries(), 1);
+}
+
+/// For whoever sheds load above it, or hedges.
+#[tokio::test(start_paused = true)]
+async fn it_is_ready_when_a_server_is_known_and_a_service_that_is_dropped_waits_no_more() {
+    let stage = Stage::new([]);
+    stage.net.host("api.test", []).then(seconds(3), [ip(1)]);
+    let below = service_fn(|_: Request<RequestBody>| async {
+        Ok::<_, BoxError>(Response::new(Full::new(Bytes::from("fine"))))
+    });
+    let mut first = stage.layer.layer(below);
+    let mut second = first.clone();
+    let waited = timeout(seconds(1), async { first.ready().await.map(drop) }).await;
+    assert!(waited.is_err());
+    // The one that asked first goes away, and the other is woken none the less.
+    let began = Instant::now();
+    let (second, ()) = tokio::join!(async { second.ready().await.map(drop) }, async {
+        sleep(seconds(1)).await;
+        drop(first);
+    });
+    assert!(second.is_ok() && began.elapsed() < seconds(3), "{:?}", began.elapsed());
+    assert_eq!(stage.net.name("api.test").queries(), 1);
 }
 
 #[tokio::test(start_paused = true)]
