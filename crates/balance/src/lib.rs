@@ -11,7 +11,7 @@
 //!   again when a request comes after their time to live, or after a server could not be connected to, not twice in a
 //!   second; the request doesn't wait for that. If it fails, those that are known stay, and if it fails in part, those
 //!   of the address family that it says nothing of. The first request waits for the first addresses.
-//! - **Load** is the number of requests whose response isn't read to its end.
+//! - **Load** is the number of requests whose response isn't read to its end. An upgraded connection isn't one.
 //! - **A server that can't be connected to** is left alone for 1 s, doubling to 30 s, and its request goes to another
 //!   one, up to five; but not after what no other route helps against, as a failed pin or a refused egress. So is one
 //!   on which three requests in a row failed: reset, cut short, silent until a time limit. These requests fail, or are

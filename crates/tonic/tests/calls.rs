@@ -177,6 +177,34 @@ async fn a_call_that_is_dropped_in_mid_stream_is_cancelled_at_the_server() {
     tokio::join!(client, server);
 }
 
+/// In either direction, whoever drops what; and the connection stays.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_dropped_asks_for_no_more_messages() {
+    let world = World::new();
+    let tonic = world.tonic();
+    let (before, asked_before) = mpsc::channel::<String>(1);
+    let (after, asked_after) = mpsc::channel::<String>(1);
+    let calls = async move {
+        let mut echo = EchoClient::new(tonic);
+        let head = echo.bidi(ReceiverStream::new(asked_before));
+        assert!(tokio::time::timeout(std::time::Duration::from_secs(1), head).await.is_err());
+        before.closed().await;
+        let answers = echo.bidi(ReceiverStream::new(asked_after)).await.unwrap();
+        drop(answers);
+        after.closed().await;
+        echo
+    };
+    let server = async {
+        let mut peer = skybridge_testkit::h2::Peer::accept(world.accept().await).await;
+        let first = peer.request().await;
+        assert_eq!(peer.expect_reset(first.stream).await, 8);
+        let second = peer.request().await;
+        peer.headers(second.stream, &[(":status", "200"), ("content-type", "application/grpc")], false).await;
+        assert_eq!(peer.expect_reset(second.stream).await, 8);
+    };
+    tokio::join!(calls, server);
+}
+
 /// The `Service` that a generated client is given has one kind of request: `ready` and `call` need no types.
 #[tokio::test(start_paused = true)]
 async fn it_is_an_always_ready_service_that_is_sent_between_threads() {

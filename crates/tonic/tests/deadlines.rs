@@ -4,7 +4,7 @@
 mod support;
 
 use self::support::{EchoClient, World};
-use skybridge::{Delivery, RequestOptions, Timeouts};
+use skybridge::{Delivery, PoolConfig, RequestOptions, Timeouts};
 use skybridge_testkit::{h2::Peer, origin::Origin};
 use skybridge_tonic::{Tonic, error_of};
 use std::{future::Future, time::Duration};
@@ -85,6 +85,30 @@ async fn a_deadline_counts_while_nothing_is_connected() {
     assert_elapsed(began, limit);
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
     assert_eq!(error_of(&status).unwrap().delivery(), Delivery::Unsent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_counts_while_other_calls_have_all_streams() {
+    let limit = Duration::from_secs(3);
+    let world = World::new();
+    let client = world.builder().pool(PoolConfig::new().max_per_origin(1).max_streams(1)).build();
+    let tonic = Tonic::new(client, support::URL).unwrap();
+    let (mut first, mut second) = (EchoClient::new(tonic.clone()), EchoClient::new(tonic));
+    let server = async {
+        let mut peer = Peer::accept(world.accept().await).await;
+        let request = peer.request().await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        peer.reset(request.stream, 2).await;
+    };
+    let began = Instant::now();
+    let late = async {
+        tokio::task::yield_now().await;
+        let status = second.unary(within(limit)).await.unwrap_err();
+        assert_elapsed(began, limit);
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+        assert_eq!(error_of(&status).unwrap().delivery(), Delivery::Unsent);
+    };
+    tokio::join!(async { first.unary("hello".to_owned()).await.unwrap_err() }, late, server);
 }
 
 /// Of the call's, the layer's and the request options' limits the shortest counts, and the server is told of the first

@@ -9,8 +9,15 @@ use skybridge_testkit::{
     net::Conn,
 };
 use skybridge_tonic::TonicLayer;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::sync::mpsc;
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Code, Status};
@@ -141,4 +148,23 @@ async fn a_message_that_comes_late_wakes_the_call() {
         answer(&mut peer, request.stream).await;
     };
     assert_eq!(tokio::join!(call, server).0.unwrap().into_inner(), "ok");
+}
+
+/// As much as is kept is asked for before there is a connection, and then what the server takes.
+#[tokio::test(start_paused = true)]
+async fn of_messages_without_end_no_more_are_kept_than_may_be() {
+    let world = World::new();
+    world.net.at("192.0.2.1:80".parse().unwrap()).black_hole();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let messages = std::iter::repeat_with(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        "x".repeat(1_000)
+    });
+    let mut echo = EchoClient::new(world.tonic());
+    let call = echo.client_stream(tokio_stream::iter(messages));
+    assert!(tokio::time::timeout(Duration::from_secs(1), call).await.is_err());
+    // 256 KiB, and what tonic has encoded by then.
+    let kib = asked.load(Ordering::SeqCst) * 1_005 / 1_024;
+    assert!((256..=320).contains(&kib), "{kib} KiB");
 }
