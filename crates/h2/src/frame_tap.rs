@@ -194,7 +194,7 @@ fn tell(watch: &Watch, info: &ConnInfo, by_peer: bool, frame: &Frame) {
             ctx.emit(Some(info.attempt), info.id, EventKind::GoAway { by_peer, code, last_stream, debug_data });
         }
         Frame::Reset { stream, code } => {
-            let StreamOf { call, observer: own } = watch.streams.lock().of(*stream);
+            let Some(StreamOf { call, observer: own }) = watch.streams.lock().of(*stream) else { return };
             let kind = EventKind::StreamReset { by_peer, code: ErrorCode(*code), stream: *stream };
             if let Some(observer) = own.as_ref().or(ctx.observed_by()) {
                 notify(&**observer, &Event::new(ctx.runtime().now(), call, None, info.id, kind));

@@ -29,6 +29,8 @@ struct Stream {
     of: StreamOf,
     /// This side has ended it, and the peer has.
     ended: [bool; 2],
+    /// Its own observer was let go: what comes late of it is for no other.
+    is_untold: bool,
 }
 
 /// Observers that nothing more is told. They may do anything when they are dropped, so that is for whoever holds no
@@ -59,7 +61,7 @@ impl WatchedStreams {
     pub(crate) fn opened(&mut self, stream: u32, of: StreamOf) -> Released {
         let known = self.streams.entry(stream).or_default();
         known.of = of;
-        let observer = if known.has_ended() || self.is_over { known.of.observer.take() } else { None };
+        let observer = if known.has_ended() || self.is_over { known.let_go() } else { None };
         let mut released = self.forget_oldest();
         released.extend(observer);
         released
@@ -105,15 +107,19 @@ impl WatchedStreams {
         self.last_sent = stream;
     }
 
-    pub(crate) fn of(&self, stream: u32) -> StreamOf {
-        self.streams.get(&stream).map_or_else(StreamOf::default, |known| known.of.clone())
+    /// Whose it is; `None` if nothing more is told of it.
+    pub(crate) fn of(&self, stream: u32) -> Option<StreamOf> {
+        match self.streams.get(&stream) {
+            Some(known) => (!known.is_untold).then(|| known.of.clone()),
+            None => Some(StreamOf::default()),
+        }
     }
 
     /// All that was seen is told: lets the observers of streams go that have ended.
     pub(crate) fn release(&mut self) -> Released {
         let mut released = self.forget_oldest();
         for stream in mem::take(&mut self.ended) {
-            released.extend(self.streams.get_mut(&stream).and_then(|known| known.of.observer.take()));
+            released.extend(self.streams.get_mut(&stream).and_then(Stream::let_go));
         }
         released
     }
@@ -122,7 +128,7 @@ impl WatchedStreams {
     pub(crate) fn end(&mut self) -> Released {
         self.is_over = true;
         self.ended = Vec::new();
-        self.streams.values_mut().filter_map(|known| known.of.observer.take()).collect()
+        self.streams.values_mut().filter_map(Stream::let_go).collect()
     }
 
     fn forget_oldest(&mut self) -> Released {
@@ -139,6 +145,12 @@ impl WatchedStreams {
 impl Stream {
     fn has_ended(&self) -> bool {
         self.ended == [true; 2]
+    }
+
+    fn let_go(&mut self) -> Option<Arc<dyn Observe>> {
+        let observer = self.of.observer.take();
+        self.is_untold |= observer.is_some();
+        observer
     }
 }
 
@@ -166,8 +178,9 @@ mod tests {
         seen.iter().for_each(|&(by_peer, ends)| streams.saw(1, by_peer, ends));
         assert_eq!(Arc::strong_count(&observer), 2, "not before all is told");
         drop(streams.release());
-        assert_eq!(streams.of(1).call, Some(CallId(7)), "the call is still known");
-        Arc::strong_count(&observer) == 1
+        let is_released = Arc::strong_count(&observer) == 1;
+        assert_eq!(streams.of(1).is_none(), is_released, "what comes late is told to no other observer");
+        is_released
     }
 
     #[test]
@@ -189,7 +202,7 @@ mod tests {
         assert!(streams.release().is_empty());
         let (of, observer) = observed();
         drop(streams.opened(1, of));
-        assert_eq!((streams.of(1).call, Arc::strong_count(&observer)), (Some(CallId(7)), 1));
+        assert!(streams.of(1).is_none() && Arc::strong_count(&observer) == 1);
     }
 
     #[test]
@@ -205,6 +218,15 @@ mod tests {
         streams.saw(3, false, true);
         drop(streams.release());
         assert_eq!([&given_up, &open].map(Arc::strong_count), [1, 2]);
+    }
+
+    #[test]
+    fn of_a_stream_without_an_observer_of_its_own_the_call_is_known_after_its_end() {
+        let mut streams = WatchedStreams::default();
+        drop(streams.opened(1, StreamOf { call: Some(CallId(7)), observer: None }));
+        streams.saw_reset(1);
+        drop(streams.release());
+        assert_eq!(streams.of(1).unwrap().call, Some(CallId(7)));
     }
 
     #[test]
@@ -230,7 +252,8 @@ mod tests {
             drop(streams.opened(stream, of.clone()));
         }
         assert_eq!((streams.streams.len(), Arc::strong_count(&observer)), (MOST_STREAMS, MOST_STREAMS + 2));
-        assert_eq!((streams.of(4999).call, streams.of(0).call), (Some(CallId(7)), None));
+        let call = |stream| streams.of(stream).unwrap().call;
+        assert_eq!((call(4999), call(0)), (Some(CallId(7)), None));
         (5001..10_000).for_each(|stream| streams.saw(stream, false, true));
         drop((streams.release(), of));
         assert_eq!((streams.streams.len(), Arc::strong_count(&observer)), (MOST_STREAMS, 1));
