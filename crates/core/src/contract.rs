@@ -9,6 +9,7 @@ mod io;
 mod outline;
 mod plan;
 mod resolver;
+mod route_connector;
 mod runtime;
 
 pub use self::{
@@ -22,5 +23,6 @@ pub use self::{
     outline::Outline,
     plan::{Plan, Planner},
     resolver::Resolver,
+    route_connector::RouteConnector,
     runtime::{BoxFuture, Runtime, Sleep},
 };

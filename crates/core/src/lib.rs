@@ -31,7 +31,7 @@
 //! | [`RequestOptions`] | what one request asks for, in its extensions | `Chain.withConnectTimeout`, tags | none |
 //! | [`Partition`] | keeps connections of equal origins apart | one `ConnectionPool` each | one `Client` each |
 //! | [`Proxy`] | one proxy on the way | `java.net.Proxy` | `client::proxy::matcher::Intercept` |
-//! | [`Endpoint`] | where to connect: an address, or a Unix socket | `InetSocketAddress` | `SocketAddr` |
+//! | [`Endpoint`] | where to connect: an address, a Unix socket, or a name for who looks it up | `InetSocketAddress` | `SocketAddr` |
 //! | [`Query`], [`Answer`], [`Resolver`] | a look-up of a name | `Dns.lookup` | `dns::Name`, `Service<dns::Name>` |
 //! | [`ServiceBinding`] | what an HTTPS record (RFC 9460) says of endpoints | `ServiceMetadata` | none |
 //! | [`Route`] | one decided way: proxies, and endpoints of the first hop | `Route` (of one address) | none |
@@ -40,6 +40,7 @@
 //! | [`Attempt`] | one try at one endpoint of a route | `ConnectPlan` | none |
 //! | [`Dialer`] | opens a stream to one endpoint | `SocketFactory` | `HttpConnector` |
 //! | [`Connector`] | opens a stream by a route | `ConnectPlan.connectTcp`, `connectTlsEtc` | `Connect`, `Service<Uri>` |
+//! | [`RouteConnector`] | opens a connection by a route | `ConnectPlan` | none |
 //! | [`Link`] | a byte stream, and what is known of it | `BufferedSocket` | I/O that is `connect::Connection` |
 //! | [`ConnInfo`] | the facts of one connection | `Connection`, `Handshake` | `Connected`, `HttpInfo` |
 //! | [`Handshake`] | makes an HTTP connection of a link | `RealConnection.start` | `Builder::handshake` |
@@ -95,7 +96,7 @@ pub use self::{
     contract::{
         Below, BoxFuture, Capacity, Connection, ConnectionBody, ConnectionExchange, ConnectionService, Connector,
         Deferred, Dialer, Handshake, HandshakeFuture, HandshakeService, Io, Outline, Plan, Planner, Resolver,
-        ResponseResult, Runtime, Sleep, TlsConnect, stack,
+        ResponseResult, RouteConnector, Runtime, Sleep, TlsConnect, stack,
     },
     error::{
         Advice, BoxError, Cause, ConnectError, Delivery, Error, ErrorCode, Failed, GoAway, OneLine, Overloaded, Report,

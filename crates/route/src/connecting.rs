@@ -2,11 +2,10 @@ use crate::{
     attempt_budget::AttemptBudget,
     attempt_recorder::AttemptRecorder,
     candidates::{Candidate, Candidates, LateAnswers},
-    connector::RouteConnector,
     error::NoAddresses,
     route_history::RouteHistory,
 };
-use skybridge_core::{BoxFuture, ConnectError, Ctx, Endpoint, Phase, Resolver, Route, TimedOut};
+use skybridge_core::{BoxFuture, ConnectError, Ctx, Endpoint, Phase, Resolver, Route, RouteConnector, TimedOut};
 use std::{
     collections::HashSet,
     fmt,

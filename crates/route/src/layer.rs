@@ -1,8 +1,8 @@
 use crate::{
-    config::RouteConfig, connector::RouteConnector, failed_routes::FailedRoutes, planner::RoutePlanner,
-    proxy_order::ProxyOrder, proxy_selector::ProxySelector, route_database::RouteDatabase, unresolved::Unresolved,
+    config::RouteConfig, failed_routes::FailedRoutes, planner::RoutePlanner, proxy_order::ProxyOrder,
+    proxy_selector::ProxySelector, route_database::RouteDatabase, unresolved::Unresolved,
 };
-use skybridge_core::{Deferred, Families, Proxy, Resolver};
+use skybridge_core::{Deferred, Families, Proxy, Resolver, RouteConnector};
 use std::{sync::Arc, time::Duration};
 use tower_layer::Layer;
 

@@ -34,7 +34,6 @@ mod attempt_recorder;
 mod candidates;
 mod config;
 mod connecting;
-mod connector;
 mod environment;
 mod error;
 mod failed_routes;
@@ -55,7 +54,6 @@ mod unresolved;
 pub use self::{
     config::RouteConfig,
     connecting::Connecting,
-    connector::RouteConnector,
     environment::{EnvironmentProxies, ProxyVariableError},
     error::{NoAddresses, NothingSelected, OtherFamily, SelectorFailed},
     failed_routes::{FailedRoute, FailedRoutes},
@@ -68,6 +66,9 @@ pub use self::{
     proxy_selector::ProxySelector,
     unresolved::{NoAnswers, Unresolved},
 };
+
+/// The contract of what is below.
+pub use skybridge_core::RouteConnector;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,9 +1,8 @@
 use crate::{
     candidates::{Candidate, Candidates},
     connecting::{Connecting, connect},
-    connector::RouteConnector,
 };
-use skybridge_core::{BoxFuture, Outline, Plan, Resolver, Route};
+use skybridge_core::{BoxFuture, Outline, Plan, Resolver, Route, RouteConnector};
 use std::fmt;
 
 /// A decided route, the connector that opens it, and the candidates that remain should it fail. Addresses that the

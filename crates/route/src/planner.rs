@@ -1,13 +1,12 @@
 use crate::{
     candidates::Candidates,
-    connector::RouteConnector,
     plan::RoutePlan,
     planning::{Planning, plan},
     proxy_selector::ProxyChoice,
     route_database::RouteDatabase,
     settings::Settings,
 };
-use skybridge_core::{ConnectError, Resolver, Target};
+use skybridge_core::{ConnectError, Resolver, RouteConnector, Target};
 use std::{
     sync::Arc,
     task::{Context, Poll},

@@ -1,7 +1,10 @@
-use skybridge_core::{Route, service_alias};
+use crate::{Route, service_alias};
 
 service_alias! {
-    /// Trait alias: a service that turns a [`Route`] into a connection. Implement `Service`, bound on this.
+    /// Trait alias: a service that turns a [`Route`] into a connection, of HTTP or, below a foreign client, a [`Link`].
+    /// Implement `Service`, bound on this.
+    ///
+    /// [`Link`]: crate::Link
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not make a connection of a `Route`",
         label = "a route layer belongs directly above what makes HTTP connections of routes",
