@@ -176,7 +176,9 @@ impl Outcome {
                 (Exit::RANGE, "protocol", format!("not the rest that was asked for: {status} (--continue-at)"))
             }
             CallError::Redirects(most) => {
-                (Exit::REDIRECTS, "protocol", format!("more than {most} redirects (--max-redirs)"))
+                let redirects = if most == 1 { "redirect" } else { "redirects" };
+                let message = format!("more than {most} {redirects} (--max-redirs), at {}", self.url);
+                (Exit::REDIRECTS, "protocol", message)
             }
             CallError::Rewind => {
                 (Exit::REWIND, "request", "a redirect needs the body again, and stdin can be read only once".to_owned())

@@ -25,6 +25,8 @@ pub use self::{
     timed_out::TimedOut,
 };
 
+pub(crate) use self::reason::root_reason;
+
 use self::sentence::{What, sentence};
 use crate::{AttemptReport, CloseReason, ConnInfo, Origin, OriginError, Phase, RequestError};
 use std::{convert::Infallible, error::Error as StdError, fmt, sync::Arc};

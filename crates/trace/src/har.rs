@@ -9,7 +9,7 @@ use crate::{
     rows::{End, Rows},
 };
 use http::{StatusCode, Version};
-use skybridge_core::{CallId, Endpoint};
+use skybridge_core::{CallId, Endpoint, Protocol};
 use std::time::{Instant, SystemTime};
 
 impl Timelines {
@@ -63,8 +63,8 @@ impl Timelines {
         let mut entry = JsonObject::new();
         entry.text("startedDateTime", &iso8601(started));
         entry.raw("time", millis(rows.total().as_micros()));
-        entry.raw("request", request(rows, heads));
-        entry.raw("response", response(rows, heads));
+        entry.raw("request", request(rows, version(rows, facts), heads));
+        entry.raw("response", response(rows, version(rows, facts), heads));
         entry.raw("cache", "{}");
         entry.raw("timings", HarTimings::of(rows).json());
         if let Some(Endpoint::Inet(address)) = facts.map(|facts| &facts.remote) {
@@ -85,22 +85,23 @@ fn about(rows: &Rows, facts: &Facts) -> String {
     format!("call {}: {how} connection, {facts}", rows.call)
 }
 
-fn version(rows: &Rows) -> &'static str {
-    match rows.version {
-        Some(Version::HTTP_2) => "HTTP/2",
-        Some(Version::HTTP_10) => "HTTP/1.0",
-        Some(_) => "HTTP/1.1",
-        None => "",
+/// Of the answer, or without one of the connection. The format wants one where there was neither; browsers say so.
+fn version(rows: &Rows, facts: Option<&Facts>) -> &'static str {
+    match (rows.version, facts.and_then(|facts| facts.protocol)) {
+        (Some(Version::HTTP_2), _) | (None, Some(Protocol::Http2)) => "HTTP/2",
+        (Some(Version::HTTP_10), _) => "HTTP/1.0",
+        (Some(_), _) | (None, Some(_)) => "HTTP/1.1",
+        (None, None) => "unknown",
     }
 }
 
-fn request(rows: &Rows, heads: &HarHeads) -> String {
+fn request(rows: &Rows, version: &str, heads: &HarHeads) -> String {
     let (method, url) = rows.request.as_ref().map_or(("", ""), |(method, url)| (method.as_str(), url));
     let url = heads.url.as_deref().unwrap_or(url);
     let mut request = JsonObject::new();
     request.text("method", method);
     request.text("url", url);
-    request.text("httpVersion", version(rows));
+    request.text("httpVersion", version);
     request.raw("cookies", "[]");
     request.raw("headers", fields(&heads.request));
     request.raw("queryString", "[]");
@@ -109,7 +110,7 @@ fn request(rows: &Rows, heads: &HarHeads) -> String {
     request.end()
 }
 
-fn response(rows: &Rows, heads: &HarHeads) -> String {
+fn response(rows: &Rows, version: &str, heads: &HarHeads) -> String {
     let status = rows.status.and_then(|status| StatusCode::from_u16(status).ok());
     let mut content = JsonObject::new();
     content.raw("size", rows.read);
@@ -117,7 +118,7 @@ fn response(rows: &Rows, heads: &HarHeads) -> String {
     let mut response = JsonObject::new();
     response.raw("status", rows.status.unwrap_or(0));
     response.text("statusText", status.and_then(|status| status.canonical_reason()).unwrap_or_default());
-    response.text("httpVersion", version(rows));
+    response.text("httpVersion", version);
     response.raw("cookies", "[]");
     response.raw("headers", fields(&heads.response));
     response.raw("content", content.end());

@@ -134,6 +134,9 @@ async fn redirects_have_a_limit_of_number_and_of_time() {
         let ran = skybridge(["-L", "--max-redirs", most, &url]).await;
         assert_eq!((ran.exit, ran.out.is_empty()), (exit, exit != 0), "{most}: {}", ran.err);
     }
+    let ran = skybridge(["-L", "--max-redirs", "1", &url]).await;
+    let stopped = format!("more than 1 redirect (--max-redirs), at {}", origin.url("/go/302/end"));
+    assert!(ran.err.contains(&stopped), "{stopped}: {}", ran.err);
     let ran = skybridge(["-L", "--max-redirs", "1", "--report", "-", &url]).await;
     assert_eq!((&reports(&ran)[1]["status"], &reports(&ran)[1]["error"]["exit_code"]), (&302.into(), &47.into()));
     assert_eq!(skybridge(["--max-redirs", "0", &url]).await.exit, 0, "nothing is followed");

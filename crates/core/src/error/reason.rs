@@ -25,6 +25,12 @@ pub(super) fn reason(error: &(dyn StdError + 'static)) -> String {
     cut(parts.join(": "))
 }
 
+/// What the innermost cause of an error says.
+pub(crate) fn root_reason(error: &(dyn StdError + 'static)) -> String {
+    let root = causes(error).last().unwrap_or(error);
+    root.downcast_ref().map_or_else(|| root.to_string(), of_io)
+}
+
 /// One level. The operating system's errors are in sentence case, and have their number behind them, which is for
 /// reports.
 fn words(level: &(dyn StdError + 'static)) -> String {

@@ -1,4 +1,4 @@
-use crate::{Endpoint, Error, Phase};
+use crate::{Endpoint, Error, Phase, error::root_reason};
 use std::{
     error::Error as StdError,
     fmt,
@@ -69,12 +69,8 @@ impl RecentFailure {
 
     /// A failure by this error, of which the innermost cause is kept.
     pub fn new(phase: Phase, at: Instant, error: &(dyn StdError + 'static)) -> Self {
-        let mut root = error;
-        while let Some(source) = root.source() {
-            root = source;
-        }
         let printable = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-        let reason: String = root.to_string().chars().take(Self::MAX_REASON).map(printable).collect();
+        let reason: String = root_reason(error).chars().take(Self::MAX_REASON).map(printable).collect();
         Self { phase, at, reason: reason.into() }
     }
 }
@@ -83,5 +79,27 @@ impl fmt::Display for RecentFailure {
     /// `tcp failed: connection refused`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} failed: {}", self.phase, self.reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    /// As an error's own sentence has it: a number of the operating system's means nothing to most.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+    fn a_recent_failure_says_the_systems_reason_in_a_sentence() {
+        let at = Instant::now();
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        assert_eq!(RecentFailure::new(Phase::Tcp, at, &refused).to_string(), "tcp failed: connection refused");
+        #[cfg(target_os = "linux")]
+        {
+            let refused = io::Error::other(io::Error::from_raw_os_error(111));
+            assert_eq!(RecentFailure::new(Phase::Tcp, at, &refused).to_string(), "tcp failed: connection refused");
+        }
+        let own = io::Error::other("NO such thing");
+        assert_eq!(RecentFailure::new(Phase::Tls, at, &own).to_string(), "tls failed: NO such thing");
     }
 }
