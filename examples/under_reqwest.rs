@@ -1,4 +1,4 @@
-//! Our resolver below reqwest: its cache, its overrides, DNS over HTTPS, whatever it is made of.
+//! Our resolver below reqwest: its cache, its overrides, DNS over HTTPS, whatever it is made of. And our verifier.
 //!
 //! ```sh
 //! cargo run --example under_reqwest [http://example.com/]
@@ -6,9 +6,9 @@
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use skybridge::{
-    CacheLayer, Endpoint, Resolver, System, TokioRuntime,
+    CacheLayer, ConnectError, Endpoint, System, TlsConfig, TokioRuntime,
     tower::Layer,
-    types::{BoxError, Query},
+    types::{BoxError, Query, Resolver},
 };
 use skybridge_testkit::origin::Origin;
 use std::{
@@ -34,14 +34,14 @@ impl<R: Resolver> Resolve for ForReqwest<R> {
         // reqwest puts in the port of the URL.
         let query = Query::new(name.as_str().trim_end_matches('.'), 0, TokioRuntime::ctx());
         Box::pin(async move {
-            let addrs = all(resolver, query).await.map_err(Into::into)?;
+            let addrs = all(resolver, query).await?;
             Ok(Box::new(addrs.into_iter()) as Addrs)
         })
     }
 }
 
 /// reqwest wants all addresses at once.
-async fn all<R: Resolver>(mut resolver: R, query: Query) -> Result<Vec<SocketAddr>, skybridge::ConnectError> {
+async fn all<R: Resolver>(mut resolver: R, query: Query) -> Result<Vec<SocketAddr>, ConnectError> {
     poll_fn(|cx| resolver.poll_ready(cx)).await.map_err(Into::into)?;
     let mut answers = pin!(resolver.resolve(query).await.map_err(Into::into)?);
     let mut addrs = Vec::new();
@@ -57,7 +57,8 @@ pub async fn main() -> Result<(), BoxError> {
     let url = std::env::args().nth(1).unwrap_or_else(|| format!("http://localhost:{}/", origin.addr().port()));
 
     let resolver = ForReqwest::new(CacheLayer::new().layer(System::new()));
-    let client = reqwest::Client::builder().dns_resolver(resolver).no_proxy().build()?;
+    let tls = TlsConfig::builder().build()?.rustls_config();
+    let client = reqwest::Client::builder().dns_resolver(resolver).tls_backend_preconfigured(tls).no_proxy().build()?;
     for _ in 0..2 {
         let response = client.get(&url).send().await?;
         println!("{}: {}", response.status(), response.text().await?);

@@ -12,7 +12,7 @@ use hyper_util::{
     rt::TokioIo,
 };
 use skybridge::{
-    Client, OverridesLayer, Proxy, Resolver, ResponseExt, Roots, System, Timeouts, TlsConfig,
+    Client, OverridesLayer, Proxy, ResponseExt, Roots, System, Timeouts, TlsConfig,
     seams::InPlace,
     tower::{Layer, service_fn},
     types::{Answer, BoxFuture, ConnectError, ConnectOptions, EchMode, Endpoint, Query},
@@ -61,9 +61,7 @@ async fn hyper_rustls_connects_for_our_pool_by_whichever_version_it_negotiates()
         let stranger = over_hyper_rustls(&Ca::new("another root"), ConnectOptions::new());
         assert!(stranger.get(&url).await.unwrap_err().is_connect());
         let proxy = Proxy::parse(&format!("http://{}", origin.addr())).unwrap();
-        for options in
-            [ConnectOptions::new().ech(EchMode::Require), ConnectOptions::new().proxies([proxy])]
-        {
+        for options in [ConnectOptions::new().ech(EchMode::Require), ConnectOptions::new().proxies([proxy])] {
             assert!(over_hyper_rustls(&root, options).get(&url).await.unwrap_err().is_connect());
         }
         assert_eq!((origin.handshakes().len(), origin.requests().len()), (1, 2));
@@ -138,8 +136,7 @@ fn turmoils_network_is_connected_to_by_name_or_dialled_and_fails_as_it_is_told()
         let text = async |client: &Client| -> turmoil::Result<String> {
             Ok(client.get("http://server/").await?.into_body().text().await?)
         };
-        let by_name =
-            Client::builder().unresolved().connector(FromHyper::new(service_fn(simulated))).build();
+        let by_name = Client::builder().unresolved().connector(FromHyper::new(service_fn(simulated))).build();
         assert_eq!((text(&by_name).await?, text(&by_name).await?), ("1".into(), "1".into()));
 
         let look_up = service_fn(|query: Query| async move {
@@ -170,10 +167,9 @@ fn turmoils_network_is_connected_to_by_name_or_dialled_and_fails_as_it_is_told()
 async fn our_resolver_finds_addresses_for_reqwest() {
     let origin = Origin::h1().start().await;
     let resolver = OverridesLayer::new().host("a.test", [origin.addr().into()]).layer(System::new());
-    fn is_ours<R: Resolver>(resolver: R) -> ForReqwest<R> {
-        ForReqwest::new(resolver)
-    }
-    let client = reqwest::Client::builder().dns_resolver(is_ours(resolver)).no_proxy().build().unwrap();
+    let tls = TlsConfig::builder().build().unwrap().rustls_config();
+    let client = reqwest::Client::builder().dns_resolver(ForReqwest::new(resolver)).tls_backend_preconfigured(tls);
+    let client = client.no_proxy().build().unwrap();
     let url = format!("http://a.test:{}/", origin.addr().port());
     assert_eq!(client.get(url).send().await.unwrap().text().await.unwrap(), "hello");
     let error = client.get("http://b.invalid/").send().await.unwrap_err();
