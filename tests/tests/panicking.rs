@@ -63,6 +63,7 @@ impl Observe for Panicking {
             | EventKind::AtProxy(_)
             | EventKind::ProxyStep(..)
             | EventKind::TlsFallback { .. }
+            | EventKind::PinsNotEnforced(_)
             | EventKind::AddressesFound { .. }
             | EventKind::LeftOut { .. }
             | EventKind::Postponed(..)

@@ -10,9 +10,9 @@ use crate::{
 use http::{HeaderMap, Request, Response, header};
 use skybridge::{
     ConnInfo, Event, EventKind, Phase, RequestBody,
-    types::{AddressSource, Attempt, ErrorCode, Runtime, Search},
+    types::{AddressSource, Attempt, ErrorCode, NotEnforced, Runtime, Search},
 };
-use skybridge_trace::clean;
+use skybridge_trace::{clean, iso8601};
 use std::fmt::Display;
 
 fn print(mark: char, text: impl Display) {
@@ -68,6 +68,10 @@ pub(crate) fn event(event: &Event<'_>, secrets: Secrets, runtime: &dyn Runtime) 
             let why = error.reason().map_or_else(|| innermost(*error), str::to_owned);
             print('*', format_args!("TLS FALLBACK from {from} to {to}, on another connection: {why}"));
         }
+        EventKind::PinsNotEnforced(told) => match told.why {
+            NotEnforced::Expired(since) => print('*', format_args!("PINS: {told} (until {})", iso8601(since))),
+            _ => print('*', format_args!("PINS: {told}")),
+        },
         EventKind::LeftOut { addresses, limit } => {
             print('*', format_args!("{addresses} addresses left out: the limit is {limit}"));
         }

@@ -103,9 +103,9 @@ pub use self::{
         Reset, Rounded, TimedOut, TlsAlert,
     },
     observe::{
-        Acquired, AddressSource, AttemptId, AttemptLog, AttemptReport, Differs, Event, EventKind, Found, NotUsed,
-        Observe, Outcome, PassedOver, Phase, PhaseGuard, PhaseName, ProxyStep, RedactedUri, Search, SocksStep, Span,
-        Waits, notify,
+        Acquired, AddressSource, AttemptId, AttemptLog, AttemptReport, Differs, Event, EventKind, Found, NotEnforced,
+        NotUsed, Observe, Outcome, PassedOver, Phase, PhaseGuard, PhaseName, PinsNotEnforced, ProxyStep, RedactedUri,
+        Search, SocksStep, Span, Waits, notify,
     },
     proxy::{
         BasicAuth, Proxy, ProxyAnswer, ProxyAuth, ProxyCredentials, ProxyError, ProxyHeaderError, ProxyHeaders,

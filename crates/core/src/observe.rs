@@ -4,6 +4,7 @@ mod event;
 mod notify;
 mod phase;
 mod phase_name;
+mod pins_not_enforced;
 mod proxy_step;
 mod search;
 
@@ -14,6 +15,7 @@ pub use self::{
     notify::notify,
     phase::{Phase, PhaseGuard, Span},
     phase_name::PhaseName,
+    pins_not_enforced::{NotEnforced, PinsNotEnforced},
     proxy_step::{ProxyStep, SocksStep},
     search::{Differs, Found, NotUsed, PassedOver, Search, Waits},
 };

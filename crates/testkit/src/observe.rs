@@ -119,6 +119,7 @@ fn detail(kind: &EventKind<'_>) -> Option<String> {
         }
         EventKind::StreamReset { code, stream, .. } => format!("{code} {stream}"),
         EventKind::TlsFallback { from, to, error } => format!("{from} to {to}: {}", root(*error)),
+        EventKind::PinsNotEnforced(told) => told.to_string(),
         EventKind::LeftOut { addresses, limit } => format!("{addresses} ({limit})"),
         EventKind::Postponed(endpoint, failure) => format!("{endpoint}: {failure}"),
         EventKind::Searched(search) => {

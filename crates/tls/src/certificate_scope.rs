@@ -14,7 +14,7 @@ impl CertificateScope for VerifiedPeer {
     fn covers(&self, origin: &Origin) -> bool {
         self.config.knows_paths()
             && self.names(origin)
-            && self.config.pins().check(&host(origin), &self.path.pins).is_ok()
+            && self.config.pins().are_met(&host(origin), &self.path.pins, self.config.clock().current_time())
     }
 
     fn names(&self, origin: &Origin) -> bool {

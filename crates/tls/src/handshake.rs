@@ -1,5 +1,5 @@
 use crate::{MaybeTls, TlsConfig, TlsError, classify, ech::Offer, handshake_capture, identity, peer::Peer, tls_info};
-use skybridge_core::{Io, Runtime, TlsInfo};
+use skybridge_core::{ConnInfo, EventKind, Io, TlsInfo};
 use std::{
     future::{Future, poll_fn},
     pin::pin,
@@ -13,7 +13,7 @@ pub(crate) async fn handshake<I: Io>(
     peer: Peer,
     ech: Option<&Offer>,
     config: &TlsConfig,
-    runtime: &dyn Runtime,
+    link: &ConnInfo,
 ) -> Result<(MaybeTls<I>, TlsInfo), TlsError> {
     let (client, store) = config.for_connection(&peer, ech.and_then(Offer::mode)).map_err(TlsError::Handshake)?;
     let by_peer = config.identity().is_by_peer();
@@ -40,12 +40,14 @@ pub(crate) async fn handshake<I: Io>(
     let facts = store.finish(resumed).ok_or(TlsError::Handshake(rustls::Error::NoCertificatesPresented))?;
     // rustls doesn't call the verifier for a resumed session, and never passes it the host when `server_name`
     // overrides the name to verify: so the pins of both are checked here.
+    let (pins, now) = (config.pins(), config.clock().current_time());
     for host in [Some(&*peer.text), peer.host.as_deref()].into_iter().flatten() {
-        config
-            .pins()
-            .check(host, &facts.path.pins)
-            .map_err(|mismatch| TlsError::PinMismatch(mismatch.of(&facts.path.describe(config.anchors()))))?;
+        let checked = pins.check(host, &facts.path.pins, now);
+        checked.map_err(|error| TlsError::PinMismatch(error.of(&facts.path.describe(config.anchors()))))?;
+        for told in pins.not_enforced(host, &facts.path.pins, now) {
+            link.route.ctx().emit(Some(link.attempt), None, EventKind::PinsNotEnforced(&told));
+        }
     }
-    let info = tls_info::collect(stream.get_ref().1, facts, &peer, ech, config, runtime)?;
+    let info = tls_info::collect(stream.get_ref().1, facts, &peer, ech, config, &**link.route.ctx().runtime())?;
     Ok((MaybeTls::tls(stream), info))
 }

@@ -61,7 +61,7 @@ impl TlsConfig {
             sni: peer.sni(),
             alpn: crate::alpn::offer(Some(options.http_versions)).into_iter().map(text).collect(),
             trust: self.trust(),
-            pins: self.pins().of(&peer.text, peer.host.as_deref()),
+            pins: self.pins().of(&peer.text, peer.host.as_deref(), self.clock().current_time()),
             client_certificate: self.identity().may_have_one_for(&peer.text),
             ech,
         })

@@ -39,8 +39,7 @@ pub(crate) async fn tls_connect<I: Io>(
         Err(error) => return Err(guard.fail(tell(error)).into()),
     };
     let ctx = info.route.ctx().clone();
-    match phase_timeout(&ctx, Phase::Tls, limit, handshake(io, peer, offer.as_deref(), config, &**ctx.runtime())).await
-    {
+    match phase_timeout(&ctx, Phase::Tls, limit, handshake(io, peer, offer.as_deref(), config, &info)).await {
         Ok(Ok((io, tls))) => {
             info.tls = Some(tls);
             info.timings.set(Phase::Tls, guard.done());

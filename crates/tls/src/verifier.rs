@@ -79,9 +79,9 @@ impl Verifier {
                     TlsError::UnknownIssuer { name, .. } if self.is_self_signed(leaf) => TlsError::SelfSigned { name },
                     error => error.of_chain(leaf, others),
                 })?;
-                self.check_pins(Path::of_leaf(leaf, others), &name)
+                self.check_pins(Path::of_leaf(leaf, others), &name, now)
             }
-            TrustStore::Anyone => self.check_pins(Path::of_leaf(leaf, others), &name),
+            TrustStore::Anyone => self.check_pins(Path::of_leaf(leaf, others), &name, now),
         }
     }
 
@@ -92,8 +92,8 @@ impl Verifier {
         TlsError::PinMismatch(mismatch.of(&path))
     }
 
-    fn check_pins(&self, path: Path, name: &str) -> Result<Path, TlsError> {
-        self.pins.check(name, &path.pins).map_err(TlsError::PinMismatch)?;
+    fn check_pins(&self, path: Path, name: &str, now: UnixTime) -> Result<Path, TlsError> {
+        self.pins.check(name, &path.pins, Some(now)).map_err(TlsError::PinMismatch)?;
         Ok(path)
     }
 
@@ -110,7 +110,7 @@ impl Verifier {
         let certificate = EndEntityCert::try_from(leaf).map_err(|error| classify::certificate(error, name))?;
         let mismatch = RefCell::new(None);
         // webpki goes on to the next path when one is rejected: a cross-signed certificate may lead to a pinned key.
-        let check_pins = |path: &VerifiedPath<'_>| match self.pins.check(name, &path::pins(path)) {
+        let check_pins = |path: &VerifiedPath<'_>| match self.pins.check(name, &path::pins(path), Some(now)) {
             Ok(()) => Ok(()),
             Err(error) => {
                 mismatch.borrow_mut().get_or_insert(error);
@@ -120,7 +120,7 @@ impl Verifier {
         if anchors.contains(leaf) {
             trusted_leaf::check(leaf, now).map_err(|reason| classify::invalid(reason, name))?;
             let path = Path::of_leaf(leaf, others);
-            match self.pins.check(name, &path.pins) {
+            match self.pins.check(name, &path.pins, Some(now)) {
                 Ok(()) => return Self::check_name(&certificate, server, name).map(|()| path),
                 // A pinned key may be further up, where the issuer is trusted as well.
                 Err(error) => mismatch.replace(Some(error)),

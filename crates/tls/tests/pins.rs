@@ -3,10 +3,22 @@
 
 mod support;
 
-use skybridge_core::{ConnectOptions, TlsInfo};
-use skybridge_testkit::{certs::Ca, executor::run_until_idle};
-use skybridge_tls::{Pins, Roots, TlsConfig, TlsError};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use skybridge_core::{CallId, ConnectOptions, Ctx, Route, TlsInfo};
+use skybridge_testkit::{certs::Ca, executor::run_until_idle, observe::Recorder};
+use skybridge_tls::{Pin, PinError, Pins, Roots, TlsConfig, TlsError};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use support::{World, message, tls_error, trusting};
+
+/// A public key of P-256, and its hash.
+const KEY: &str = concat!(
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEGkMtZT5hi6Kqt0G7hmgOplElTfNgsG6j",
+    "TKqzH8HBYjD7coRrkMNVKui0eigbsFalEAAJrYyS9W9UAjANlgEmjw=="
+);
+const PIN: &str = "sha256/YKT35kwFZVjfz3R9XovXxFaMs5hyYcfEWs/IYme+Cj0=";
 
 const WRONG: &str = "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
@@ -222,4 +234,130 @@ async fn a_set_of_pins_can_be_built_separately() {
     let pins = Pins::new().pin("a.test", WRONG).unwrap();
     let config = trusting(&root).pins(pins).build().unwrap();
     assert!(tls_error(&World::h1(&root.leaf(["a.test"])).refused(&config, "https://a.test").await).is_pin());
+}
+
+/// A route that is observed.
+fn observed(world: &World, url: &str) -> (Route, Arc<Recorder>) {
+    let recorder = Recorder::new();
+    let mut route = world.route(url);
+    let ctx: Ctx = world.executor.ctx().with_call(CallId(1)).observer(Some(recorder.clone()));
+    route.target.ctx = ctx;
+    (route, recorder)
+}
+
+/// What an observer is told of pins that were not enforced.
+fn told(recorder: &Recorder) -> Vec<String> {
+    recorder.lines().into_iter().filter(|line| line.contains("pins_not_enforced")).collect()
+}
+
+fn hours(hours: u64) -> Duration {
+    Duration::from_secs(3600 * hours)
+}
+
+#[tokio::test(start_paused = true)]
+#[expect(clippy::disallowed_methods, reason = "certificates are verified by the system's clock")]
+async fn pins_that_have_expired_refuse_nobody_and_an_observer_is_told() {
+    let root = Ca::new("root");
+    let world = World::h1(&root.leaf(["a.test", "b.test"]));
+    let set = |until: SystemTime| Pins::new().until(until).pin("a.test", WRONG).unwrap();
+    let expired = set(SystemTime::now() - hours(1));
+    let config = trusting(&root).pins(expired.clone()).build().unwrap();
+    for resumed in [false, true] {
+        let (route, recorder) = observed(&world, "https://a.test");
+        assert_eq!(world.exchange_by(&config, route).await.resumed, resumed);
+        let told = told(&recorder);
+        assert!(
+            told.len() == 1 && told[0].contains("the pins of a.test have expired") && told[0].contains(WRONG),
+            "{told:?}"
+        );
+        // Those of others don't matter.
+        let (route, recorder) = observed(&world, "https://b.test");
+        world.exchange_by(&config, route).await;
+        assert_eq!(recorder.count("pins_not_enforced"), 0);
+    }
+
+    // Until then they hold; others hold on, and what has expired allows nothing either.
+    let world = World::h1(&root.leaf(["a.test"]));
+    for config in [
+        trusting(&root).pins(set(SystemTime::now() + hours(1))),
+        trusting(&root).pins(expired).pin("a.test", WRONG),
+        trusting(&root)
+            .pins(Pins::new().pin("a.test", &root.pin()).unwrap().until(SystemTime::now() - hours(1)))
+            .pin("a.test", WRONG),
+        trusting(&root).pins(Pins::new().pin_every_leaf(WRONG).unwrap().until(SystemTime::now() + hours(1))),
+    ] {
+        assert!(tls_error(&world.refused(&config.build().unwrap(), "https://a.test").await).is_pin());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pins_for_report_only_refuse_nobody_and_an_observer_is_told_of_who_has_none() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["a.test", "b.test"]);
+    let world = World::h1(&cert);
+    let set = Pins::new().pin("a.test", WRONG).unwrap().report_only();
+    for enforced in [None, Some(root.pin())] {
+        let config = trusting(&root).pins(set.clone());
+        let config = enforced.iter().fold(config, |config, pin| config.pin("a.test", pin)).build().unwrap();
+        for resumed in [false, true] {
+            let (route, recorder) = observed(&world, "https://a.test");
+            let tls = world.exchange_by(&config, route).await;
+            assert_eq!(tls.resumed, resumed);
+            let told = told(&recorder);
+            let path = format!("the path has {}, {}; pinned: {WRONG}", cert.pin(), root.pin());
+            assert!(
+                told.len() == 1 && told[0].contains("a.test has none of its pins") && told[0].ends_with(&path),
+                "{told:?}"
+            );
+        }
+    }
+    // Who has one is not told of, and pins that hold are held to.
+    let config = trusting(&root).pins(Pins::new().pin("a.test", &root.pin()).unwrap().report_only()).build().unwrap();
+    let (route, recorder) = observed(&world, "https://a.test");
+    world.exchange_by(&config, route).await;
+    assert_eq!(recorder.count("pins_not_enforced"), 0);
+    let world = World::h1(&cert);
+    let config = trusting(&root).pins(set).pin("a.test", &Ca::new("other").pin()).build().unwrap();
+    assert!(tls_error(&world.refused(&config, "https://a.test").await).is_pin());
+}
+
+/// Otherwise nobody would ever be told.
+#[tokio::test(start_paused = true)]
+async fn a_host_whose_pins_are_only_reported_shares_no_connection_without_them() {
+    let root = Ca::new("root");
+    let world = World::h1(&root.leaf(["a.test", "b.test", "c.test"]));
+    let set = Pins::new().pin("b.test", WRONG).unwrap().pin("c.test", &root.pin()).unwrap().report_only();
+    let tls = world.exchange(&trusting(&root).pins(set).build().unwrap(), "https://a.test").await;
+    let covers = |url: &str| tls.covers.covers(world.route(url).target.origin());
+    assert_eq!((covers("https://b.test"), covers("https://c.test")), (false, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pins_as_curl_writes_them_are_of_the_hosts_own_key() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["a.test"]);
+    let curls = |pin: &str| pin.replacen('/', "//", 1);
+    let config = |hashes: &str| trusting(&root).pins(Pins::new().curl("a.test", hashes).unwrap()).build().unwrap();
+    World::h1(&cert).exchange(&config(&format!("{};{}", curls(WRONG), curls(&cert.pin()))), "https://a.test").await;
+    assert!(tls_error(&World::h1(&cert).refused(&config(&curls(&root.pin())), "https://a.test").await).is_pin());
+    for wrong in [WRONG, "", "sha256//", "md5//AAAA", &format!("{};", curls(WRONG))] {
+        assert!(Pins::new().curl("a.test", wrong).is_err(), "{wrong}");
+    }
+}
+
+/// As `openssl pkey -pubout` writes them, with `-outform der` too.
+#[tokio::test(start_paused = true)]
+async fn the_pin_of_a_public_key_is_read_from_pem_and_der() {
+    let der = STANDARD.decode(KEY).unwrap();
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{KEY}\n-----END PUBLIC KEY-----\n");
+    for key in [&der[..], pem.as_bytes(), format!("comment\n{pem}").as_bytes()] {
+        assert_eq!(Pin::of_public_key(key).unwrap().to_string(), PIN);
+    }
+    let certificate = Ca::new("root");
+    let cut = &der[..der.len() - 1];
+    for wrong in
+        [&b""[..], b"\x30\x00", &certificate.der(), certificate.pem().as_bytes(), cut, &[&der[..], b"x"].concat()]
+    {
+        assert_eq!(Pin::of_public_key(wrong), Err(PinError::PublicKey));
+    }
 }

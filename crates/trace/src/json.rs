@@ -1,9 +1,10 @@
 use crate::{
     Facts, Recorded, RecordedKind,
     clean::{is_unsafe, json_escape},
+    date::iso8601,
     facts::protocol_version,
 };
-use skybridge_core::{Acquired, Delivery, Phase, Search};
+use skybridge_core::{Acquired, Delivery, NotEnforced, Phase, Search};
 use std::{
     fmt::{Display, Write},
     time::{Duration, Instant},
@@ -102,6 +103,15 @@ fn details(object: &mut JsonObject, kind: &RecordedKind) {
             object.text("from", from);
             object.text("to", to);
             object.text("error", &failure.message);
+        }
+        RecordedKind::PinsNotEnforced(told) => {
+            object.text("host", &told.host);
+            object.text("why", told.why.name());
+            if let NotEnforced::Expired(since) = told.why {
+                object.text("until", &iso8601(since));
+            }
+            object.raw("path", texts(told.path.iter().map(ToString::to_string)));
+            object.raw("pinned", texts(told.pinned.iter().map(ToString::to_string)));
         }
         RecordedKind::LeftOut { addresses, limit } => {
             object.raw("addresses", addresses);

@@ -19,6 +19,7 @@ const ACQUIRE_DURATION: &str = "skybridge.acquire.duration";
 const ACQUISITIONS: &str = "skybridge.acquisitions";
 const PHASE_DURATION: &str = "skybridge.connect.phase.duration";
 const TLS_FALLBACKS: &str = "skybridge.tls.fallbacks";
+const PINS_NOT_ENFORCED: &str = "skybridge.tls.pins_not_enforced";
 const RETRIES: &str = "skybridge.retries";
 const CLOSED: &str = "skybridge.connections.closed";
 
@@ -34,6 +35,7 @@ const CLOSED: &str = "skybridge.connections.closed";
 /// | `skybridge.acquisitions` | counter | `how` (`new`, `reused`, `coalesced`, `joined`): their ratio is that of reuse |
 /// | `skybridge.connect.phase.duration` | histogram | `phase`, `outcome` |
 /// | `skybridge.tls.fallbacks` | counter | `from`, `to`: the [specs](skybridge_core::TlsInfo::spec) |
+/// | `skybridge.tls.pins_not_enforced` | counter | `why` (`report_only`, `expired`) |
 /// | `skybridge.retries` | counter | `error.type` |
 /// | `skybridge.connections.closed` | counter | `reason` ([`CloseReason`](skybridge_core::CloseReason)) |
 ///
@@ -149,6 +151,9 @@ impl Observe for Metrics {
             (EventKind::TlsFallback { from, to, .. }, ..) => {
                 metrics::counter!(TLS_FALLBACKS, "from" => (*from).to_owned(), "to" => (*to).to_owned()).increment(1);
             }
+            (EventKind::PinsNotEnforced(told), ..) => {
+                metrics::counter!(PINS_NOT_ENFORCED, "why" => told.why.name()).increment(1);
+            }
             (EventKind::ResponseHead { status, version }, Some(id), _) => {
                 if let Some(call) = self.calls().get_mut(&id) {
                     call.answer = Some((*status, *version));
@@ -193,6 +198,7 @@ fn describe() {
     metrics::describe_counter!(ACQUISITIONS, Unit::Count, "Requests that have got a connection, by how they got it");
     metrics::describe_histogram!(PHASE_DURATION, Unit::Seconds, "The phases of connecting");
     metrics::describe_counter!(TLS_FALLBACKS, Unit::Count, "TLS handshakes that were followed by one of another spec");
+    metrics::describe_counter!(PINS_NOT_ENFORCED, Unit::Count, "Handshakes with hosts whose pins didn't hold");
     metrics::describe_counter!(RETRIES, Unit::Count, "Requests that were sent again, by what had failed");
     metrics::describe_counter!(CLOSED, Unit::Count, "Connections that were closed, by the reason");
 }

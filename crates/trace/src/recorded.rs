@@ -2,7 +2,7 @@ use crate::Facts;
 use http::{Method, StatusCode, Version};
 use skybridge_core::{
     Acquired, AddressSource, AttemptId, CallId, CloseReason, ConnectionId, Delivery, Endpoint, ErrorCode, Event,
-    EventKind, Phase, ProxyStep, Search,
+    EventKind, Phase, PinsNotEnforced, ProxyStep, Search,
 };
 use std::{
     error::Error,
@@ -74,6 +74,8 @@ pub enum RecordedKind {
         /// How it failed.
         failure: Failure,
     },
+    /// A peer was let through without pins of its host.
+    PinsNotEnforced(PinsNotEnforced),
     /// Addresses of a host are known.
     AddressesFound {
         /// The host.
@@ -209,6 +211,7 @@ impl From<&EventKind<'_>> for RecordedKind {
             EventKind::TlsFallback { from, to, error } => {
                 Self::TlsFallback { from: from.into(), to: to.into(), failure: Failure::of(error) }
             }
+            EventKind::PinsNotEnforced(told) => Self::PinsNotEnforced(told.clone()),
             EventKind::AddressesFound { host, endpoints, more, source } => {
                 Self::AddressesFound { host: host.into(), endpoints: endpoints.into(), more, source }
             }

@@ -186,6 +186,9 @@ impl Rows {
                 let note = format!("from {} to {}: {}", clean(from), clean(to), clean(&failure.cause));
                 self.mark("tls fallback", String::new(), at, note);
             }
+            RecordedKind::PinsNotEnforced(told) => {
+                self.mark("pins", String::new(), at, clean(&told.to_string()).to_string());
+            }
             RecordedKind::LeftOut { addresses, limit } => {
                 self.mark("left out", String::new(), at, format!("{addresses} addresses beyond the limit of {limit}"));
             }

@@ -127,6 +127,9 @@ impl Observe for Spans {
             EventKind::TlsFallback { from, to, error } => tracing::warn!(
                 target: "skybridge::connection", parent: None, "TLS fallback from {from} to {to}: {error}"
             ),
+            EventKind::PinsNotEnforced(told) => tracing::warn!(
+                target: "skybridge::connection", parent: None, "{told}"
+            ),
             EventKind::GoAway { by_peer, code, last_stream, debug_data } => tracing::debug!(
                 target: "skybridge::connection", parent: None,
                 "connection {}: GOAWAY {}: {code}, last stream {last_stream}{}",

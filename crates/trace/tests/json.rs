@@ -6,8 +6,9 @@ use skybridge::tower::util::AndThenLayer;
 use skybridge::{
     Client, ConnInfo, RequestBody, RequestOptions,
     types::{
-        AddressSource, CallId, ConnectError, Endpoint, ErrorCode, EventKind, Found, Link, NotCoalesced, NotUsed,
-        Observe, Phase, Protocol, Proxy, ProxyAuth, ProxyKind, ProxyRequest, RecentFailure, Search,
+        AddressSource, CallId, ConnectError, Endpoint, ErrorCode, EventKind, Found, Link, NotCoalesced, NotEnforced,
+        NotUsed, Observe, Phase, PinsNotEnforced, Protocol, Proxy, ProxyAuth, ProxyKind, ProxyRequest, RecentFailure,
+        Search,
     },
 };
 use skybridge_testkit::{
@@ -24,7 +25,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 /// A writer whose text can be read.
@@ -195,6 +196,24 @@ async fn a_fallback_of_tls_is_reported_with_both_specs_and_the_error() {
     assert!(line.starts_with(expected) && line.contains("refused"), "{line}");
     let drawn = recorder.timeline(CallId(1)).to_string();
     assert!(drawn.contains("tls fallback") && drawn.contains("from restricted to modern: refused"), "{drawn}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pins_that_were_not_enforced_are_reported_with_the_path() {
+    let (recorder, executor) = (Recorder::new(), Executor::new());
+    let ctx = executor.ctx().with_call(CallId(1)).observer(Some(recorder.clone()));
+    let until = SystemTime::UNIX_EPOCH + Duration::from_secs(86_400);
+    for why in [NotEnforced::Expired(until), NotEnforced::ReportOnly] {
+        let told = PinsNotEnforced::new("a.test", why, &["sha256/x".into()], &["sha256/y".into(), "sha256/z".into()]);
+        ctx.emit(None, None, EventKind::PinsNotEnforced(&told));
+    }
+    let pins = r#""path":["sha256/x"],"pinned":["sha256/y","sha256/z"]}"#;
+    let event = r#"{"t_us":0,"call":1,"event":"pins_not_enforced","host":"a.test","why":"#;
+    let expired = format!(r#"{event}"expired","until":"1970-01-02T00:00:00.000Z",{pins}"#);
+    let lines = recorder.json_lines();
+    assert_eq!(lines.lines().collect::<Vec<_>>(), [expired, format!(r#"{event}"report_only",{pins}"#)]);
+    let drawn = recorder.timeline(CallId(1)).to_string();
+    assert!(drawn.contains("the pins of a.test have expired"), "{drawn}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 use crate::{
     AddressSource, AttemptId, AttemptReport, CallId, CloseReason, ConnInfo, ConnectError, ConnectionId, Delivery,
-    Endpoint, Error, ErrorCode, Phase, Proxy, ProxyStep, RecentFailure, Reference, Search,
+    Endpoint, Error, ErrorCode, Phase, PinsNotEnforced, Proxy, ProxyStep, RecentFailure, Reference, Search,
 };
 use http::{Method, StatusCode, Uri, Version};
 use std::{
@@ -110,6 +110,9 @@ pub enum EventKind<'a> {
         /// How it failed.
         error: &'a ConnectError,
     },
+    /// The peer of this attempt was let through without pins that name its host: they have expired, or a peer without
+    /// them is only to be reported.
+    PinsNotEnforced(&'a PinsNotEnforced),
     /// These addresses are known of a host from now on, in the order in which they came: those of the origin, of what
     /// is connected to in its place, or of a proxy. Those of a look-up come right before its phase ends, and later ones
     /// after that.
@@ -228,6 +231,7 @@ impl EventKind<'_> {
             Self::AtProxy(_) => "at_proxy",
             Self::ProxyStep(_, step) => step.name(),
             Self::TlsFallback { .. } => "tls_fallback",
+            Self::PinsNotEnforced(_) => "pins_not_enforced",
             Self::AddressesFound { .. } => "addresses_found",
             Self::LeftOut { .. } => "addresses_left_out",
             Self::Postponed(..) => "address_postponed",

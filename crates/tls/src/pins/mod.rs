@@ -1,9 +1,13 @@
+mod lenient;
 mod pin;
+mod terms;
 
 pub use self::pin::{Pin, PinError};
+use self::terms::Terms;
 
+use rustls::pki_types::UnixTime;
 use skybridge_core::Certificate;
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, time::SystemTime};
 
 /// Public keys that must occur on a host's verified certificate path: at the leaf, an intermediate or the root.
 ///
@@ -11,6 +15,9 @@ use std::{fmt, net::IpAddr};
 /// one more label, `**.a.test` that host and any with more labels. A host that several patterns match must have one of
 /// the pins of all of them; a host that none matches is not restricted. The pins for
 /// [every leaf](Self::pin_every_leaf), if there are any, apply in addition, to every host.
+///
+/// A set may [expire](Self::until), or be [for report only](Self::report_only). A configuration that has several judges
+/// each pin by the terms of its own set: what has expired neither forbids nor allows anything.
 ///
 /// ```
 /// use skybridge_tls::Pins;
@@ -24,7 +31,9 @@ use std::{fmt, net::IpAddr};
 pub struct Pins {
     rules: Vec<Rule>,
     /// Every host's own key must be one of these; if empty, no host is restricted.
-    every_leaf: Vec<Pin>,
+    every_leaf: Vec<(Pin, Terms)>,
+    /// Of all of them that have none of their own.
+    terms: Terms,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,6 +42,7 @@ struct Rule {
     pin: Pin,
     /// Only the leaf's key is compared.
     leaf: bool,
+    terms: Terms,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -94,38 +104,79 @@ impl Pins {
         Ok(self)
     }
 
+    /// Until when the pins of this set restrict, those that are added later among them (default: for ever). After that
+    /// a host is as if they weren't there: an app that nobody updates goes on to work when the keys have changed, and an
+    /// attacker who can wait is let through as well. Each handshake with such a host is told to the observer
+    /// ([`EventKind::PinsNotEnforced`](skybridge_core::EventKind)). The clock is that by which certificates expire;
+    /// where there is none, the pins hold.
+    pub fn until(mut self, end: SystemTime) -> Self {
+        self.terms.until = Some(end);
+        self
+    }
+
+    /// Refuses nobody by the pins of this set: a peer that has none of them is told to the observer
+    /// ([`EventKind::PinsNotEnforced`](skybridge_core::EventKind)), and let through. It shares no connection with
+    /// another host, though. For trying pins out before they can lock anybody out. A
+    /// [verifier that stands alone](crate::TlsConfig::verifier) has no observer, and says nothing.
+    pub fn report_only(mut self) -> Self {
+        self.terms.report_only = true;
+        self
+    }
+
+    /// Adds pins as curl writes them, of which the host's own key must be one: `sha256//BASE64;sha256//BASE64`. A
+    /// file, as curl reads it in their place, is read by [`Pin::of_public_key`].
+    ///
+    /// # Errors
+    /// When the pattern or a pin is malformed.
+    pub fn curl(mut self, pattern: &str, hashes: &str) -> Result<Self, PinError> {
+        for hash in hashes.split(';') {
+            let base64 = hash.trim().strip_prefix("sha256//").ok_or_else(|| PinError::Curl(hash.trim().into()))?;
+            self.add(pattern, &format!("sha256/{base64}"), true)?;
+        }
+        Ok(self)
+    }
+
     pub(crate) fn add(&mut self, pattern: &str, pin: &str, leaf: bool) -> Result<(), PinError> {
-        self.rules.push(Rule { pattern: Pattern::parse(pattern)?, pin: pin.parse()?, leaf });
+        self.rules.push(Rule { pattern: Pattern::parse(pattern)?, pin: pin.parse()?, leaf, terms: Terms::default() });
         Ok(())
     }
 
     pub(crate) fn add_every_leaf(&mut self, pin: &str) -> Result<(), PinError> {
-        self.every_leaf.push(pin.parse()?);
+        self.every_leaf.push((pin.parse()?, Terms::default()));
         Ok(())
     }
 
     /// Adds all pins of another set.
     pub(crate) fn extend(&mut self, more: Self) {
-        self.rules.extend(more.rules);
-        self.every_leaf.extend(more.every_leaf);
+        let Self { rules, every_leaf, terms: whole } = more;
+        self.rules.extend(rules.into_iter().map(|rule| Rule { terms: rule.terms.within(whole), ..rule }));
+        self.every_leaf.extend(every_leaf.into_iter().map(|(pin, terms)| (pin, terms.within(whole))));
     }
 
-    /// Those that apply to a name, and to the origin's host where that is another.
-    pub(crate) fn of(&self, name: &str, host: Option<&str>) -> Vec<Pin> {
-        let applies = |rule: &&Rule| rule.pattern.matches(name) || host.is_some_and(|host| rule.pattern.matches(host));
-        self.every_leaf.iter().copied().chain(self.rules.iter().filter(applies).map(|rule| rule.pin)).collect()
+    /// Those that a name is held to, and the origin's host where that is another.
+    pub(crate) fn of(&self, name: &str, host: Option<&str>, now: Option<UnixTime>) -> Vec<Pin> {
+        let matches = |rule: &&Rule| rule.pattern.matches(name) || host.is_some_and(|host| rule.pattern.matches(host));
+        let rules = self.rules.iter().filter(matches).map(|rule| (rule.pin, rule.terms));
+        let all = self.every_leaf.iter().copied().chain(rules);
+        all.filter(|(_, terms)| terms.are_enforced(now)).map(|(pin, _)| pin).collect()
     }
 
     /// Checks the pins of a host's path, leaf first.
-    pub(crate) fn check(&self, host: &str, path: &[Pin]) -> Result<(), Box<PinMismatch>> {
+    pub(crate) fn check(&self, host: &str, path: &[Pin], now: Option<UnixTime>) -> Result<(), Box<PinMismatch>> {
+        self.compare(host, path, |terms| terms.are_enforced(now))
+    }
+
+    /// Compares a path with those pins whose terms are these.
+    fn compare(&self, host: &str, path: &[Pin], counts: impl Fn(Terms) -> bool) -> Result<(), Box<PinMismatch>> {
         let mismatch = |pinned, pinned_leaf| {
             let subjects = Box::default();
             Err(Box::new(PinMismatch { host: host.into(), path: path.into(), subjects, pinned, pinned_leaf }))
         };
-        if !self.every_leaf.is_empty() && !path.first().is_some_and(|own| self.every_leaf.contains(own)) {
-            return mismatch(self.every_leaf.clone().into(), self.every_leaf.clone().into());
+        let every_leaf = self.every_leaf.iter().filter(|(_, terms)| counts(*terms)).map(|(pin, _)| *pin);
+        if every_leaf.clone().next().is_some() && !every_leaf.clone().any(|pin| path.first() == Some(&pin)) {
+            return mismatch(every_leaf.clone().collect(), every_leaf.collect());
         }
-        let mut rules = self.rules.iter().filter(|rule| rule.pattern.matches(host)).peekable();
+        let mut rules = self.rules.iter().filter(|rule| counts(rule.terms) && rule.pattern.matches(host)).peekable();
         let meets = |rule: &Rule| match path.first() {
             Some(own) if rule.leaf => *own == rule.pin,
             _ => path.contains(&rule.pin),
@@ -292,9 +343,9 @@ mod tests {
     fn a_leaf_pin_is_compared_with_the_leafs_key_alone() {
         let [own, root] = [b"own", b"top"].map(|key| Pin::of_key(&[key]));
         let pins = Pins::new().pin_leaf("a.test", &root.to_string()).unwrap();
-        assert!(pins.check("a.test", &[own, root]).is_err());
+        assert!(pins.check("a.test", &[own, root], None).is_err());
         let pins = pins.pin_leaf("a.test", &own.to_string()).unwrap();
-        assert_eq!(pins.check("a.test", &[own, root]), Ok(()));
+        assert_eq!(pins.check("a.test", &[own, root], None), Ok(()));
     }
 
     #[test]
@@ -302,28 +353,28 @@ mod tests {
         let [own, root] = [b"own", b"top"].map(|key| Pin::of_key(&[key]));
         let wrong = Pins::new().pin_every_leaf(&root.to_string()).unwrap();
         for host in ["a.test", "127.0.0.1", "::1", "xn--bcher-kva.test", ""] {
-            let mismatch = wrong.check(host, &[own, root]).unwrap_err();
+            let mismatch = wrong.check(host, &[own, root], None).unwrap_err();
             assert_eq!((&*mismatch.host, &*mismatch.pinned), (host, &[root][..]));
-            assert!(wrong.check(host, &[]).is_err());
+            assert!(wrong.check(host, &[], None).is_err());
         }
         // A matching pattern doesn't replace it.
-        assert!(wrong.clone().pin("a.test", &own.to_string()).unwrap().check("a.test", &[own, root]).is_err());
+        assert!(wrong.clone().pin("a.test", &own.to_string()).unwrap().check("a.test", &[own, root], None).is_err());
         let right = wrong.pin_every_leaf(&own.to_string()).unwrap();
-        assert_eq!(right.check("a.test", &[own, root]), Ok(()));
+        assert_eq!(right.check("a.test", &[own, root], None), Ok(()));
         // Nor does it replace a pattern.
         let other = Pin::of_key(&[b"other"]).to_string();
-        assert!(right.pin("a.test", &other).unwrap().check("a.test", &[own, root]).is_err());
+        assert!(right.pin("a.test", &other).unwrap().check("a.test", &[own, root], None).is_err());
     }
 
     #[test]
     fn the_pins_of_all_matching_patterns_are_accepted() {
         let [right, wrong] = [b"right", b"wrong"].map(|key| Pin::of_key(&[key]));
         let pins = Pins::new().pin("a.test", &wrong.to_string()).unwrap();
-        assert_eq!(pins.check("b.test", &[]), Ok(()));
-        let mismatch = pins.check("a.test", &[right]).unwrap_err();
+        assert_eq!(pins.check("b.test", &[], None), Ok(()));
+        let mismatch = pins.check("a.test", &[right], None).unwrap_err();
         assert_eq!((&*mismatch.path, &*mismatch.pinned), (&[right][..], &[wrong][..]));
         assert!(mismatch.to_string().contains(&right.to_string()) && mismatch.to_string().contains(&wrong.to_string()));
         let pins = pins.pin("**.test", &right.to_string()).unwrap();
-        assert_eq!(pins.check("a.test", &[right]), Ok(()));
+        assert_eq!(pins.check("a.test", &[right], None), Ok(()));
     }
 }

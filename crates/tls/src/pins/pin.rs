@@ -1,4 +1,6 @@
+use crate::x509;
 use base64::{Engine, engine::general_purpose::STANDARD};
+use rustls::pki_types::{SubjectPublicKeyInfoDer, pem::PemObject};
 use sha2::{Digest, Sha256};
 use std::{fmt, str::FromStr};
 
@@ -21,6 +23,10 @@ pub enum PinError {
     Hash(Box<str>),
     /// The pin's hash is not the base64 of 32 bytes.
     Base64(Box<str>),
+    /// It is no pin as curl writes it: `sha256//` and base64.
+    Curl(Box<str>),
+    /// It is no public key, neither PEM nor DER.
+    PublicKey,
 }
 
 // === impl Pin ===
@@ -31,6 +37,19 @@ impl Pin {
         let mut hash = Sha256::new();
         parts.iter().for_each(|part| hash.update(part));
         Self(hash.finalize().into())
+    }
+}
+
+impl Pin {
+    /// The pin of a public key (SubjectPublicKeyInfo), as PEM (`BEGIN PUBLIC KEY`) or DER: what `openssl pkey -pubout`
+    /// writes, and curl's `--pinnedpubkey` reads.
+    ///
+    /// # Errors
+    /// When it is none: [`PinError::PublicKey`].
+    pub fn of_public_key(key: &[u8]) -> Result<Self, PinError> {
+        let pem = SubjectPublicKeyInfoDer::from_pem_slice(key);
+        let key = pem.as_ref().map_or(key, |pem| pem.as_ref());
+        if x509::is_public_key(key) { Ok(Self::of_key(&[key])) } else { Err(PinError::PublicKey) }
     }
 }
 
@@ -75,6 +94,8 @@ impl fmt::Display for PinError {
                     "pin `{pin}` has two slashes, as curl writes pins: write `{PREFIX}` and the base64 of 32 bytes"
                 )
             }
+            Self::Curl(pin) => write!(f, "pin `{pin}` doesn't begin with `sha256//`, as curl writes pins"),
+            Self::PublicKey => f.write_str("it is no public key, neither PEM (`BEGIN PUBLIC KEY`) nor DER"),
             Self::Base64(pin) => write!(f, "pin `{pin}` is not `{PREFIX}` and the base64 of 32 bytes"),
         }
     }

@@ -5,7 +5,7 @@ use const_oid::db::{
     rfc8410::{ID_ED_448, ID_ED_25519},
 };
 use der::{
-    AnyRef, Reader, SliceReader, Tag,
+    AnyRef, Decode, Reader, SliceReader, Tag, Tagged,
     asn1::{BitStringRef, ObjectIdentifier, UintRef},
 };
 use skybridge_core::CertificateKey;
@@ -27,6 +27,12 @@ pub(crate) fn key(info: &[u8]) -> Option<CertificateKey> {
         other => (named(&other), None),
     };
     Some(CertificateKey::new(algorithm, bits))
+}
+
+/// Whether it is one public key of any kind, and nothing besides.
+pub(crate) fn is_public_key(info: &[u8]) -> bool {
+    let is_whole = AnyRef::from_der(info).is_ok_and(|all| all.tag() == Tag::Sequence);
+    is_whole && key(info).is_some()
 }
 
 /// An AlgorithmIdentifier, and its parameters.
