@@ -109,7 +109,17 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<ToServer<S::Future, B>, BoxError>> {
         let mut balance = self.balance.lock();
-        ready!(self.poll_balance(&mut balance, place, cx))?;
+        // One that comes back goes to another server, if there is one, though this one may have less to do.
+        let before = request.as_ref().and_then(|request| request.extensions().get::<Chosen>());
+        let other = before.is_some_and(|Chosen(server)| {
+            self.health.avoid(server);
+            let ready = self.poll_balance(&mut balance, place, cx);
+            self.health.avoid_none();
+            matches!(ready, Poll::Ready(Ok(())))
+        });
+        if !other {
+            ready!(self.poll_balance(&mut balance, place, cx))?;
+        }
         let Some(request) = request.take() else { return Poll::Pending };
         Poll::Ready(Ok(balance.call(request)))
     }

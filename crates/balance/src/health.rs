@@ -28,6 +28,8 @@ struct Members {
     by_endpoint: HashMap<Endpoint, Member>,
     /// A server can't be connected to, or fails: there may be others by now.
     wants_lookup: bool,
+    /// Not to be chosen just now, if another can be.
+    avoided: Option<Endpoint>,
 }
 
 #[derive(Default)]
@@ -85,6 +87,21 @@ impl Health {
             && members.by_endpoint.values().any(|member| member.is_asked(now) && !member.in_turn)
     }
 
+    /// While a server is chosen: any but this one, which isn't ready meanwhile.
+    pub(crate) fn avoid(&self, endpoint: &Endpoint) {
+        self.members.lock().avoided = Some(endpoint.clone());
+    }
+
+    /// It may be chosen again.
+    pub(crate) fn avoid_none(&self) {
+        let waker = {
+            let mut members = self.members.lock();
+            let avoided = members.avoided.take();
+            avoided.and_then(|endpoint| members.by_endpoint.get_mut(&endpoint)?.waker.take())
+        };
+        waker.into_iter().for_each(Waker::wake);
+    }
+
     pub(crate) fn wants_lookup(&self) -> bool {
         self.members.lock().wants_lookup
     }
@@ -111,8 +128,13 @@ impl Health {
         loop {
             let until = {
                 let (now, mut members) = (self.runtime.now(), self.members.lock());
+                let is_avoided = members.avoided.as_ref() == Some(endpoint);
                 let Some(member) = members.by_endpoint.get_mut(endpoint) else { return Poll::Ready(()) };
                 member.until = member.until.filter(|until| now < *until);
+                if is_avoided {
+                    member.waker = Some(cx.waker().clone());
+                    return Poll::Pending;
+                }
                 let Some(until) = member.until else {
                     *sleep = None;
                     return Poll::Ready(());

@@ -2,7 +2,7 @@
 //! has fewer requests under way gets the next ("power of two choices"). A pool alone keeps to the connection that
 //! works: all requests of an HTTP/2 client then go to one server of a headless Kubernetes service.
 //!
-//! The layer belongs between retry and pool, so that a request that comes back goes to whichever server is better then.
+//! The layer belongs between retry and pool, so that a request that comes back goes to another server.
 //! To the pool each server is a [`dial`](skybridge_core::RequestOptions::dial) of its own; the origin, and what TLS
 //! verifies, stay the name's. Another client below reads it there: it is `connect_options.dial` of the
 //! [`RequestOptions`](skybridge_core::RequestOptions) in the request's extensions.

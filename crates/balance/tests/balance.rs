@@ -218,27 +218,6 @@ async fn what_is_not_of_the_name_is_refused_unsent() {
     assert!(matches!(layer("/path"), NotAName::Origin(_)));
 }
 
-/// What the retry layer sends again has the address of its last server in it.
-#[tokio::test(start_paused = true)]
-async fn a_request_that_is_sent_again_goes_to_another_server() {
-    let stage = Stage::new([1, 2]);
-    let _one = stage.server(1);
-    let again =
-        |_| async { http::Response::builder().status(503).header("retry-after", "0").body(String::new()).unwrap() };
-    let busy = Origin::h1().handle(again).serve_on(stage.net.listen((ip(2), 80).into()));
-    let client = stage.client();
-    // It counts as long as its response isn't read.
-    let _unread = loop {
-        let response = client.get(URL).await.unwrap();
-        if response.status() == 200 {
-            break response;
-        }
-    };
-    let before = busy.requests().len();
-    assert_eq!(client.get(URL).await.unwrap().status(), 503);
-    assert!(busy.requests().len() > before);
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_request_may_be_dropped_at_any_time() {
     let build = async || {

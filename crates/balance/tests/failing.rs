@@ -166,6 +166,42 @@ async fn a_service_below_that_is_not_ready_fails_requests_and_loses_no_server() 
     assert_eq!(stage.layer.endpoints().len(), 2);
 }
 
+/// Whatever the others have to do: who fails at once has always less to do.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_comes_back_goes_to_another_server_though_that_has_more_to_do() {
+    let stage = Stage::new([1, 2]);
+    let _one = stage.server(1);
+    let busy = || Response::builder().status(503).header("retry-after", "0").body(String::new()).unwrap();
+    let two = Origin::h1().handle(move |_| async move { busy() });
+    let two = two.serve_on(stage.net.listen((ip(2), 80).into()));
+    let client = stage.client();
+    let mut held = Vec::new();
+    for _ in 0..40 {
+        held.push(client.get(URL).await.unwrap());
+        assert_eq!(held.last().unwrap().status(), 200);
+    }
+    assert!(two.requests().len() > 1);
+}
+
+/// And to the same one if there is no other.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_comes_back_goes_to_the_same_server_if_it_is_the_only_one() {
+    let stage = Stage::new([1]);
+    let connections = AtomicUsize::new(0);
+    let _served = stage.net.listen((ip(1), 80).into()).serve(move |_, conn| {
+        let busy = connections.fetch_add(1, Ordering::SeqCst) == 0;
+        async move {
+            let mut script = Script::new(conn);
+            script.request().await;
+            let head = if busy { "503 Busy\r\nretry-after: 0" } else { "200 OK" };
+            script.send(format!("HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")).await;
+        }
+    });
+    let client = stage.client();
+    let answered = timeout(seconds(1), client.get(URL)).await.expect("no wait").unwrap();
+    assert_eq!(answered.status(), 200);
+}
+
 /// A body that can be sent once is there for the next server, as nothing of it was taken by one that wasn't reached.
 #[tokio::test(start_paused = true)]
 async fn a_body_that_can_be_sent_once_goes_to_the_server_that_is_reached() {

@@ -52,7 +52,7 @@ async fn calls_go_past_a_server_that_is_not_there_or_goes_away() {
     let (world, layer) = world([2, 3, 4]);
     let two = Origin::h2c().handle(serve).serve_on(world.net.listen(at(2)));
     world.net.at(at(3)).refuse();
-    // It takes a call, and drains before it has looked at it.
+    // It takes a call, and drains before it has looked at it: that call is sent again, to another server.
     let draining = world.net.listen(at(4)).serve(|_, conn| async move {
         let mut peer = Peer::accept(conn).await;
         peer.request().await;
@@ -60,19 +60,10 @@ async fn calls_go_past_a_server_that_is_not_there_or_goes_away() {
         peer.fin().await;
     });
     let mut echo = EchoClient::new(tonic(&world, layer));
-    let mut refused = 0;
     for _ in 0..40 {
-        match echo.unary("hello".to_owned()).await {
-            Ok(answer) => assert_eq!(answer.into_inner(), "hello"),
-            // By the one that drains each time that it was sent.
-            Err(status) => {
-                assert_eq!(status.code(), Code::Unavailable, "{status:?}");
-                assert_eq!(error_of(&status).unwrap().delivery(), Delivery::Refused, "{status:?}");
-                refused += 1;
-            }
-        }
+        assert_eq!(echo.unary("hello".to_owned()).await.unwrap().into_inner(), "hello");
     }
-    assert!(refused < 10 && two.requests().len() == 40 - refused, "{refused}");
+    assert_eq!(two.requests().len(), 40);
     drop(draining);
 }
 
