@@ -18,6 +18,8 @@ pub mod retries {}
 pub mod streams {}
 #[doc = include_str!("../docs/guide/grpc.md")]
 pub mod grpc {}
+#[doc = include_str!("../docs/guide/balance.md")]
+pub mod balance {}
 #[doc = include_str!("../docs/guide/tuning.md")]
 pub mod tuning {}
 #[doc = include_str!("../docs/guide/testing.md")]
