@@ -7,5 +7,6 @@
 #![allow(clippy::disallowed_methods, reason = "a stranger's clock and tasks are tokio's")]
 
 mod alone;
+mod newcomer;
 mod replaced;
 mod seams;

@@ -61,7 +61,7 @@ fn write(folder: &Path, package: &str, programs: &[(String, Source)]) {
     let _ = fs::remove_dir_all(folder.join("bin"));
     fs::create_dir_all(folder.join("bin")).unwrap();
     let mut manifest = format!(
-        "[package]\nname = {package:?}\nedition = \"2024\"\nautobins = false\n\n[workspace]\n\n\
+        "[package]\nname = {package:?}\nedition = \"2024\"\nautobins = false\n\n[workspace]\n\n[profile.dev]\ndebug = false\n\n\
          [dependencies]\nskybridge = {{ path = {:?} }}\nskybridge-hyper = {{ path = {:?} }}\n\
          hyper-util = {{ version = \"0.1\", features = [\"client-legacy\", \"http1\", \"tokio\"] }}\n\
          tower = {{ version = \"0.5\", features = [\"limit\", \"timeout\"] }}\n",
