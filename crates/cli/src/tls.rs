@@ -9,9 +9,11 @@ use crate::{
     stderr,
     usage::Usage,
 };
-use skybridge::{ConnectionSpec, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsLayer, TlsVersion};
+use skybridge::{
+    ConnectionSpec, Pin, PinError, Pins, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsLayer, TlsVersion,
+};
 use std::{
-    fs, io,
+    fmt, fs, io,
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
@@ -42,9 +44,11 @@ struct TlsSettings<'a> {
     insecure: bool,
     cert: Option<OurFiles<'a>>,
     /// Pins for the leaf of every host, since redirects may lead anywhere.
-    every_leaf: &'a [String],
+    every_leaf: Vec<String>,
     /// Pins by pattern.
     pins: Vec<(&'a str, &'a str)>,
+    /// Nobody is refused by these two.
+    report_only: bool,
     versions: Option<RangeInclusive<TlsVersion>>,
     /// How it is spoken, if not as by default.
     specs: Vec<ConnectionSpec>,
@@ -74,8 +78,9 @@ pub(crate) fn origins(args: &Args) -> Result<TlsLayer, StartError> {
         crlfile: tls.crlfile.as_deref(),
         insecure: tls.insecure,
         cert: identity((&tls.cert, tls.cert_type), (&tls.key, tls.key_type)),
-        every_leaf: hashes(&tls.pinnedpubkey),
+        every_leaf: hashes(&tls.pinnedpubkey)?,
         pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
+        report_only: tls.pin_report_only,
         versions: versions(args)?,
         specs: match &tls.tls_fallback {
             Some(specs) => specs.0.clone(),
@@ -107,8 +112,9 @@ pub(crate) fn proxies(args: &Args) -> Result<TlsConnector, StartError> {
         crlfile: tls.proxy_crlfile.as_deref(),
         insecure: tls.proxy_insecure,
         cert: identity((&tls.proxy_cert, tls.proxy_cert_type), (&tls.proxy_key, tls.proxy_key_type)),
-        every_leaf: hashes(&tls.proxy_pinnedpubkey),
+        every_leaf: hashes(&tls.proxy_pinnedpubkey)?,
         pins: Vec::new(),
+        report_only: false,
         versions: None,
         specs: of_command_line(&tls.proxy_ciphers, &tls.proxy_tls13_ciphers, &None),
         ech_keys: None,
@@ -147,8 +153,18 @@ fn identity<'a>((cert, cert_type): Given<'a>, (key, key_type): Given<'a>) -> Opt
     Some(OurFiles { cert, cert_type, key, key_type })
 }
 
-fn hashes(given: &Option<Hashes>) -> &[String] {
-    given.as_ref().map_or(&[], |hashes| &hashes.0)
+/// # Errors
+/// When a file has no public key: then no peer can have it (90).
+fn hashes(given: &Option<Hashes>) -> Result<Vec<String>, StartError> {
+    match given {
+        None => Ok(Vec::new()),
+        Some(Hashes::Listed(hashes)) => Ok(hashes.clone()),
+        Some(Hashes::File(path)) => {
+            let key = read(path, Exit::PIN)?;
+            let pin = Pin::of_public_key(&key).map_err(|error| unreadable(path, error, Exit::PIN))?;
+            Ok(vec![pin.to_string()])
+        }
+    }
 }
 
 /// The spec that these flags make; none without any. Where one of the two lists of suites isn't given, it is all of them.
@@ -191,8 +207,9 @@ impl<'a> TlsSettings<'a> {
             crlfile: tls.crlfile.as_deref(),
             insecure,
             cert: None,
-            every_leaf: &[],
+            every_leaf: Vec::new(),
             pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
+            report_only: tls.pin_report_only,
             versions: None,
             specs: Vec::new(),
             ech_keys: None,
@@ -227,12 +244,9 @@ impl<'a> TlsSettings<'a> {
             let chain = ours.cert_type.certificate(read_ours(ours.cert)?);
             builder = builder.client_auth_pem(&chain, &ours.key_type.key(read_ours(ours.key)?));
         }
-        for pin in self.every_leaf {
-            builder = builder.pin_every_leaf(pin);
-        }
-        for (pattern, pin) in self.pins {
-            builder = builder.pin(pattern, pin);
-        }
+        let pinned =
+            pinned(&self.every_leaf, &self.pins).map_err(|error| refused(None, &TlsConfigError::Pin(error)))?;
+        builder = builder.pins(if self.report_only { pinned.report_only() } else { pinned });
         if let Some(versions) = self.versions {
             builder = builder.versions(versions);
         }
@@ -288,6 +302,12 @@ impl<'a> TlsSettings<'a> {
     }
 }
 
+/// Keys of which every server has one itself, and others by pattern.
+fn pinned(every_leaf: &[String], pins: &[(&str, &str)]) -> Result<Pins, PinError> {
+    let leaves = every_leaf.iter().try_fold(Pins::new(), |all, pin| all.pin_every_leaf(pin))?;
+    pins.iter().try_fold(leaves, |all, (pattern, pin)| all.pin(pattern, pin))
+}
+
 /// The files of a folder that contain certificates; others are skipped.
 fn folder_of_pems(folder: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut pems = Vec::new();
@@ -323,7 +343,7 @@ fn read_ours(path: &Path) -> Result<Vec<u8>, StartError> {
     })
 }
 
-fn unreadable(path: &Path, error: &io::Error, exit: Exit) -> StartError {
+fn unreadable(path: &Path, error: impl fmt::Display, exit: Exit) -> StartError {
     StartError(exit, format!("({exit}) {}: {error}", path.display()))
 }
 

@@ -32,12 +32,15 @@ pub(crate) struct TlsArgs {
     #[arg(long, value_name = "PEM|DER", requires = "key")]
     pub(crate) key_type: Option<Encoding>,
     /// The keys of which every https server, redirects' too, must have one itself, as curl writes them:
-    /// sha256//BASE64;sha256//BASE64
-    #[arg(long, value_name = "HASHES")]
+    /// sha256//BASE64;sha256//BASE64, or a file with a public key (PEM or DER)
+    #[arg(long, value_name = "HASHES|FILE")]
     pub(crate) pinnedpubkey: Option<Hashes>,
     /// Keys of which one must be on the verified path of hosts: a.test, *.a.test or **.a.test; besides --pinnedpubkey
     #[arg(long, value_name = "PATTERN=sha256/BASE64", action = ArgAction::Append)]
     pub(crate) pin: Vec<PinRule>,
+    /// Refuse nobody by --pin and --pinnedpubkey, and say with -v or --events who has none of these keys
+    #[arg(long)]
+    pub(crate) pin_report_only: bool,
     /// TLS 1.2 or newer, which is the default
     #[arg(long = "tlsv1.2", overrides_with = "tlsv1_3")]
     pub(crate) tlsv1_2: bool,
@@ -98,21 +101,29 @@ pub(crate) struct TlsArgs {
     #[arg(long = "proxy-tls13-ciphers", value_name = "NAME:NAME")]
     pub(crate) proxy_tls13_ciphers: Option<Names>,
     /// As --pinnedpubkey, for proxies
-    #[arg(long, value_name = "HASHES")]
+    #[arg(long, value_name = "HASHES|FILE")]
     pub(crate) proxy_pinnedpubkey: Option<Hashes>,
 }
 
-/// Hashes of keys, as [`Pins`](skybridge::Pins) take them.
+/// Keys, as curl takes them.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Hashes(pub(crate) Vec<String>);
+pub(crate) enum Hashes {
+    /// Hashes, as [`Pins`](skybridge::Pins) take them.
+    Listed(Vec<String>),
+    /// A file with a public key.
+    File(PathBuf),
+}
 
 impl std::str::FromStr for Hashes {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if !text.starts_with("sha256//") {
+            return Ok(Self::File(text.into()));
+        }
         let hash = |part: &str| part.strip_prefix("sha256//").map(|base64| format!("sha256/{base64}"));
         let hashes: Option<Vec<_>> = text.split(';').map(|part| hash(part.trim())).collect();
-        hashes.map(Self).ok_or("not sha256//BASE64 (files with keys are not read)")
+        hashes.map(Self::Listed).ok_or("not sha256//BASE64;sha256//BASE64")
     }
 }
 

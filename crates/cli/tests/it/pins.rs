@@ -4,6 +4,7 @@ use crate::{
     ran::{reports, skybridge},
     tls::{Desk, h2},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 use skybridge_testkit::{certs::Ca, origin::Origin, proxy::ProxyServer};
 
@@ -105,4 +106,53 @@ async fn it_goes_through_proxies_and_a_server_without_tls_has_no_pins() {
     let ran = desk.pins(&origin, "127.0.0.1", &["127.0.0.1:1"]).await;
     assert_eq!(ran.exit, 7, "{}", ran.err);
     assert!(ran.out.starts_with(&format!("https://127.0.0.1:{port}: the verified path:")), "{}", ran.out);
+}
+
+/// As curl takes it: `openssl pkey -pubout`, with `-outform der` too.
+#[tokio::test]
+async fn a_key_is_pinned_by_a_file_of_it() {
+    let desk = Desk::new();
+    let cert = desk.ca.leaf(["a.test"]);
+    let origin = h2(&cert).start().await;
+    let (right, wrong) = (public_key(&cert.chain()[0]), public_key(&desk.ca.der()));
+    let pem = |der: &[u8]| format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der));
+    let files = [
+        (right.clone(), 0),
+        (pem(&right).into_bytes(), 0),
+        (pem(&wrong).into_bytes(), 90),
+        (cert.chain_pem().into(), 90),
+    ];
+    for (at, (key, exit)) in files.into_iter().enumerate() {
+        let file = desk.file(&format!("key{at}"), &key);
+        let ran = desk.run(&origin, "a.test", &["--pinnedpubkey", &file.display().to_string()]).await;
+        assert_eq!(ran.exit, exit, "{at}: {}", ran.err);
+    }
+    assert_eq!(origin.requests().len(), 2);
+    for value in ["no/such.pem", "sha256/AAAA", "sha1//AAAA"] {
+        let ran = desk.run(&origin, "a.test", &["--pinnedpubkey", value]).await;
+        assert_eq!((ran.exit, ran.err.starts_with(&format!("skybridge: (90) {value}: "))), (90, true), "{}", ran.err);
+    }
+}
+
+/// That of a certificate with a key of P-256, by its header.
+fn public_key(certificate: &[u8]) -> Vec<u8> {
+    let header = STANDARD.decode("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE").unwrap();
+    let at = certificate.windows(header.len()).position(|window| window == header).unwrap();
+    certificate[at..at + 91].to_vec()
+}
+
+#[tokio::test]
+async fn pins_for_report_only_are_told_by_v_and_refuse_nobody() {
+    let desk = Desk::new();
+    let cert = desk.ca.leaf(["a.test"]);
+    let origin = h2(&cert).start().await;
+    let pin = format!("a.test={}", Ca::new("other").pin());
+    let flags = ["--pin", &pin, "--pin-report-only", "-v", "--events"];
+    let ran = desk.run(&origin, "a.test", &flags).await;
+    assert_eq!(ran.exit, 0, "{}", ran.err);
+    let told =
+        format!("* PINS: the peer of a.test has none of its pins, which is only reported: the path has {}", cert.pin());
+    assert!(ran.err.contains(&told) && ran.err.contains(r#""event":"pins_not_enforced""#), "{}", ran.err);
+    let ran = desk.run(&origin, "a.test", &["--pin", &pin]).await;
+    assert_eq!(ran.exit, 90);
 }
