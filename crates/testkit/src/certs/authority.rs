@@ -146,6 +146,16 @@ impl Ca {
         pin(&self.key)
     }
 
+    /// A new intermediate below this CA that may issue no other intermediates (a path length of 0).
+    pub fn last_intermediate(&self, name: &str) -> Self {
+        let (mut params, key) = (authority(name), new_key());
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        let made = params.signed_by(&key, &self.issuer()).unwrap_or_else(|error| panic!("no intermediate: {error}"));
+        let mut chain = vec![made.der().clone()];
+        chain.extend_from_slice(&self.chain);
+        Self { params, certificate: made.der().clone(), pem: made.pem(), chain, key }
+    }
+
     fn issue(&self, leaf: Leaf) -> Cert {
         leaf.signed_by(&self.issuer(), &self.chain)
     }
