@@ -168,7 +168,7 @@ async fn nothing_that_does_not_vouch_for_the_peer_meets_a_pin() {
             let found = match &result {
                 Ok(()) => Passes,
                 Err(TlsError::PinMismatch(mismatch)) => {
-                    assert_eq!(mismatch.pinned.iter().map(ToString::to_string).collect::<Vec<_>>(), [pin.clone()]);
+                    assert_eq!(*mismatch.pinned, [pin.parse().unwrap()]);
                     Pin
                 }
                 Err(_) => Unverified,
