@@ -80,10 +80,10 @@ impl Health {
         }
     }
 
-    /// Whether this one is left alone and another would be asked that may work.
+    /// Whether this one is left alone, or gone, and another would be asked that may work.
     pub(crate) fn has_another(&self, endpoint: &Endpoint) -> bool {
         let (now, members) = (self.runtime.now(), self.members.lock());
-        members.by_endpoint.get(endpoint).is_some_and(|member| !member.is_asked(now))
+        members.by_endpoint.get(endpoint).is_none_or(|member| !member.is_asked(now))
             && members.by_endpoint.values().any(|member| member.is_asked(now) && !member.in_turn)
     }
 

@@ -237,6 +237,28 @@ async fn servers_that_cannot_be_connected_to_are_looked_up_again_before_their_ti
     assert!(queries as u64 <= seconds + 1, "{queries} in {seconds} s");
 }
 
+/// It was one when it was chosen.
+#[tokio::test(start_paused = true)]
+async fn a_request_for_a_server_that_is_gone_before_it_was_reached_goes_to_another() {
+    let mut stage = Stage::new([1]);
+    stage.layer = stage.layer.clone().refresh(seconds(1));
+    stage.net.at((ip(1), 80).into()).black_hole();
+    let _two = stage.server(2);
+    let client = stage.client();
+    let first = async {
+        assert_eq!(get(&client).await.unwrap(), endpoint(2));
+    };
+    let later = async {
+        sleep(seconds(2)).await;
+        stage.net.host("api.test", [ip(2)]);
+        // Looks it up.
+        let _ = timeout(seconds(1), get(&client)).await;
+        assert_eq!(get(&client).await.unwrap(), endpoint(2));
+        assert_eq!(stage.known(), [endpoint(2)]);
+    };
+    tokio::join!(first, later);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_refresh_is_as_long_as_it_is_set() {
     let mut stage = Stage::new([1]);
