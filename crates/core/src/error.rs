@@ -20,12 +20,11 @@ pub use self::{
     delivery::Delivery,
     failed::Failed,
     one_line::OneLine,
+    reason::root_reason,
     report::Report,
     rounded::Rounded,
     timed_out::TimedOut,
 };
-
-pub(crate) use self::reason::root_reason;
 
 use self::sentence::{What, sentence};
 use crate::{AttemptReport, CloseReason, ConnInfo, Origin, OriginError, Phase, RequestError};

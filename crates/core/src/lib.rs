@@ -100,7 +100,7 @@ pub use self::{
     },
     error::{
         Advice, BoxError, Cause, ConnectError, Delivery, Error, ErrorCode, Failed, GoAway, OneLine, Overloaded, Report,
-        Reset, Rounded, TimedOut, TlsAlert,
+        Reset, Rounded, TimedOut, TlsAlert, root_reason,
     },
     observe::{
         Acquired, AddressSource, AttemptId, AttemptLog, AttemptReport, Differs, Event, EventKind, Found, NotEnforced,

@@ -2,7 +2,7 @@ use crate::Facts;
 use http::{Method, StatusCode, Version};
 use skybridge_core::{
     Acquired, AddressSource, AttemptId, CallId, CloseReason, ConnectionId, Delivery, Endpoint, ErrorCode, Event,
-    EventKind, Phase, PinsNotEnforced, ProxyStep, Search,
+    EventKind, Phase, PinsNotEnforced, ProxyStep, Search, root_reason,
 };
 use std::{
     error::Error,
@@ -272,8 +272,21 @@ impl Failure {
         }
         let cause = match skybridge_core::Error::from_dyn(innermost) {
             Some(error) => error.reason(),
-            None => innermost.to_string(),
+            None => root_reason(innermost),
         };
         Self { message: message.into(), cause: cause.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_cause_of_the_operating_systems_is_said_without_its_number() {
+        let failure = Failure::of(&std::io::Error::from_raw_os_error(111));
+        assert_eq!(&*failure.cause, "connection refused");
+        assert_eq!(&*failure.message, "Connection refused (os error 111)");
     }
 }

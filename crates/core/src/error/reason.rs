@@ -25,8 +25,14 @@ pub(super) fn reason(error: &(dyn StdError + 'static)) -> String {
     cut(parts.join(": "))
 }
 
-/// What the innermost cause of an error says.
-pub(crate) fn root_reason(error: &(dyn StdError + 'static)) -> String {
+/// What the innermost cause of an error says, as a part of a sentence: `connection refused`, where the operating
+/// system's text is `Connection refused (os error 111)`.
+///
+/// ```
+/// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+/// assert_eq!(skybridge_core::root_reason(&refused), "connection refused");
+/// ```
+pub fn root_reason(error: &(dyn StdError + 'static)) -> String {
     let root = causes(error).last().unwrap_or(error);
     root.downcast_ref().map_or_else(|| root.to_string(), of_io)
 }

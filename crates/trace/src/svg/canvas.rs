@@ -258,7 +258,12 @@ impl Canvas {
             }
         }
         self.text(x + 23.0, y, "note small", name);
-        x + 23.0 + name.chars().count() as f64 * 5.8 + 12.0
+        x + Self::example_width(name) + 14.0
+    }
+
+    /// As much as its letters take where they are widest: in a picture that is shown at less than its size.
+    pub(super) fn example_width(name: &str) -> f64 {
+        23.0 + name.chars().count() as f64 * LETTER
     }
 
     pub(super) fn finish(self) -> String {

@@ -16,7 +16,7 @@ pub(super) fn draw(canvas: &mut Canvas) {
         ("tcp", Look::Lost, "lost or given up"),
         ("failed", Look::Failed, "failed"),
     ] {
-        if x + 30.0 + name.chars().count() as f64 * 6.0 > RIGHT {
+        if x + Canvas::example_width(name) > RIGHT {
             canvas.advance(17.0);
             x = 14.0;
         }
