@@ -32,7 +32,7 @@ async fn exchange(shared: &Shared, job: &Job, chain: &CallChain<'_>) -> Result<(
     let stack = ServiceBuilder::new()
         .layer(layers::redirects(&shared.args, uri.clone()))
         .service(service_fn(|request| chain.send(request)));
-    let mut asked = shared.request(uri, job.place, credentials);
+    let mut asked = shared.request(uri, job, credentials);
     if let Some(range) = chain.continues_at().and_then(|at| HeaderValue::try_from(format!("bytes={at}-")).ok()) {
         asked.headers_mut().insert(RANGE, range);
     }

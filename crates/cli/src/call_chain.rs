@@ -74,7 +74,7 @@ impl<'a> CallChain<'a> {
     /// With the outcome, when there is no place for the response.
     pub(crate) fn new(shared: &'a Shared, job: &Job) -> Result<Self, Box<Outcome>> {
         let started = shared.observer.runtime.now();
-        let mut current = Outcome::new(job.call, &job.url, shared.secrets, shared.method(job.place), started);
+        let mut current = Outcome::new(job.call, &job.url, shared.secrets, shared.method(job), started);
         let (place, continues_at) = match place(shared, job) {
             Ok(found) => found,
             Err(error) => {

@@ -98,7 +98,7 @@ async fn one(shared: &Shared, job: &Job) -> Result<Explanation, Fault> {
     let (uri, credentials) = shared.uri(job).map_err(of)?;
     let options =
         shared.options(&uri).map_err(|usage| Fault::local("request", Exit::USAGE, usage.to_string(), "no"))?;
-    let mut request = shared.request(uri, job.place, credentials);
+    let mut request = shared.request(uri, job, credentials);
     request.extensions_mut().insert(options.call(job.call));
     let limit = shared.args.request.max_time.map(Seconds::limit);
     let explaining = shared.client.explain(&request);

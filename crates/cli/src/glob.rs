@@ -1,9 +1,10 @@
-//! Globs in URLs, as curl has them: `{a,b}`, `[1-3]`, `[01-10:2]`, `[a-z]`. One URL stands for several.
+//! Globs in URLs and in the names of `-T`, as curl has them: `{a,b}`, `[1-3]`, `[01-10:2]`, `[a-z]`. One stands for
+//! several.
 
 use std::{
     fmt::{self, Write},
     net::Ipv6Addr,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 /// The most URLs that one of the command line may stand for.
@@ -21,6 +22,8 @@ pub(crate) struct Globbed {
 pub(crate) enum GlobError {
     /// What is wrong, and where, in bytes: the first one is 1.
     At(&'static str, usize),
+    /// The same in the name of a file.
+    InFile(&'static str, usize),
     /// The URL stands for so many; `None` is more than can be counted.
     TooMany(Option<u64>),
 }
@@ -69,6 +72,28 @@ pub(crate) fn expand(url: &str) -> Result<Vec<Globbed>, GlobError> {
         Globbed { url, values }
     };
     Ok((0..all).map(one).collect())
+}
+
+/// All files that the name of one stands for. A name that is no text, as Unix has them, has no globs.
+///
+/// # Errors
+/// As of [`expand`].
+pub(crate) fn files(name: &Path) -> Result<Vec<PathBuf>, GlobError> {
+    let Some(text) = name.to_str() else { return Ok(vec![name.to_owned()]) };
+    let in_file = |error| match error {
+        GlobError::At(what, position) => GlobError::InFile(what, position),
+        too_many @ (GlobError::InFile(..) | GlobError::TooMany(_)) => too_many,
+    };
+    Ok(expand(text).map_err(in_file)?.into_iter().map(|glob| glob.url.into()).collect())
+}
+
+/// Whether so many files may go to each of so many URLs.
+///
+/// # Errors
+/// When that makes more than 100,000 requests.
+pub(crate) fn fit(files: usize, urls: usize) -> Result<(), GlobError> {
+    let all = (files as u64).checked_mul(urls as u64);
+    if all.is_some_and(|all| all <= MOST) { Ok(()) } else { Err(GlobError::TooMany(all)) }
 }
 
 /// The name of a file with the values of globs: the first one is `#1`. A number without a glob stays.
@@ -212,6 +237,10 @@ impl fmt::Display for GlobError {
             Self::At(what, position) => {
                 write!(f, "{what} in URL position {position}; nearest: {{a,b}}, [1-10:2], [a-z], or -g to ")?;
                 f.write_str("take the URL as it is")
+            }
+            Self::InFile(what, position) => {
+                write!(f, "{what} in position {position} of the file to upload; nearest: {{a,b}}, [1-10:2], [a-z], ")?;
+                f.write_str("\\[ and the like, or -g to take the name as it is")
             }
             Self::TooMany(all) => {
                 f.write_str("the URL stands for ")?;

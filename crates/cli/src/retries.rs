@@ -28,7 +28,7 @@ pub(crate) async fn perform(shared: &Shared, job: Job) -> Vec<Outcome> {
         drop(watched);
         let wait = tried
             .last()
-            .filter(|last| left > 0 && shared.can_send_again(job.place) && may_pass(args, last))
+            .filter(|last| left > 0 && shared.can_send_again(&job) && may_pass(args, last))
             .map(|last| wait(args, backoff, last.retry_after));
         calls.extend(tried);
         let Some(wait) = wait.filter(|wait| is_in_time(args, started, runtime.now() + *wait)) else { break };

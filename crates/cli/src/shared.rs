@@ -6,7 +6,8 @@ use crate::{
     connect_to, decode,
     dump::Dump,
     exit::Exit,
-    glob, job_url,
+    glob::{self, GlobError},
+    job_url,
     named_file::NamedFile,
     observer::CallObserver,
     payload::{self, Payload},
@@ -49,8 +50,8 @@ pub(crate) struct Shared {
     headers: HeaderMap,
     /// Of `-d` and its relatives.
     data: Payload,
-    /// Of each `-T`, for the URL at its index.
-    uploads: Vec<Payload>,
+    /// Of each `-T`, those with globs for several.
+    uploads: Vec<Upload>,
     /// Of `-G`, for the query of URLs.
     query: Option<String>,
     /// Of `-D`.
@@ -62,6 +63,13 @@ struct ListedUrl {
     url: Arc<str>,
     place: usize,
     globs: Arc<[String]>,
+    upload: Option<usize>,
+}
+
+/// What `-T` sends.
+struct Upload {
+    file: PathBuf,
+    payload: Payload,
 }
 
 /// A URL to fetch.
@@ -73,6 +81,8 @@ pub(crate) struct Job {
     pub(crate) place: usize,
     /// What the globs are in it.
     pub(crate) globs: Arc<[String]>,
+    /// Which file of `-T` it carries.
+    pub(crate) upload: Option<usize>,
 }
 
 impl Shared {
@@ -89,14 +99,14 @@ impl Shared {
             |(path, error): (PathBuf, io::Error)| StartError(Exit::READ_FILE, format!("{}: {error}", path.display()));
         let format = args.diagnostics.write_out.as_deref().map(Format::read).transpose()?;
         let data = Payload::of(&args.data).map_err(unread)?;
-        let uploads = args.data.upload_file.iter().map(|path| Payload::upload(path));
-        let uploads = uploads.collect::<Result<_, _>>().map_err(unread)?;
         let query = query(&args).map_err(unread)?;
         let mut headers = headers(&args, data.content_type());
         if let Payload::Form(form) = &data {
             form.bound(&mut headers);
         }
-        let urls = urls(&args)?;
+        let (urls, files) = urls(&args)?;
+        let upload = |file: PathBuf| Ok(Upload { payload: Payload::upload(&file)?, file });
+        let uploads = files.into_iter().map(upload).collect::<Result<_, _>>().map_err(unread)?;
         if let (Some(ContinueAt::Offset(offset)), 1..) = (args.output.continue_at, args.retry.retry) {
             let why = "with --retry, what was written before would be there twice; nearest: --continue-at -";
             return Err(Usage::of("--continue-at", offset, why).into());
@@ -135,11 +145,12 @@ impl Shared {
     /// What there is to fetch, in order. Their calls have the next ids.
     pub(crate) fn jobs(&self) -> Vec<Job> {
         let all = (0..self.args.request.repeat).flat_map(|_| &self.urls);
-        all.map(|ListedUrl { url, place, globs }| Job {
+        all.map(|ListedUrl { url, place, globs, upload }| Job {
             call: self.next_call_id(),
             url: Arc::clone(url),
             place: *place,
             globs: Arc::clone(globs),
+            upload: *upload,
         })
         .collect()
     }
@@ -149,14 +160,18 @@ impl Shared {
         self.format.as_ref().is_some_and(Format::counts_uploads)
     }
 
-    /// What the request for the URL at this index carries.
-    fn payload(&self, place: usize) -> &Payload {
-        self.uploads.get(place).unwrap_or(&self.data)
+    fn upload(&self, job: &Job) -> Option<&Upload> {
+        self.uploads.get(job.upload?)
+    }
+
+    /// What a request carries.
+    fn payload(&self, job: &Job) -> &Payload {
+        self.upload(job).map_or(&self.data, |upload| &upload.payload)
     }
 
     /// Whether another request can carry the same.
-    pub(crate) fn can_send_again(&self, place: usize) -> bool {
-        self.payload(place).is_lasting()
+    pub(crate) fn can_send_again(&self, job: &Job) -> bool {
+        self.payload(job).is_lasting()
     }
 
     /// The URI of a job, with what `-G` and `-T` add to it, and the credentials in the URL.
@@ -165,7 +180,7 @@ impl Shared {
     /// When it is no URL.
     pub(crate) fn uri(&self, job: &Job) -> Result<(Uri, Option<BasicAuth>), Error> {
         let (mut uri, credentials) = job_url::parse(&job.url)?;
-        if let Some(file) = self.args.data.upload_file.get(job.place).filter(|file| !payload::is_stdin(file)) {
+        if let Some(Upload { file, .. }) = self.upload(job).filter(|upload| !payload::is_stdin(&upload.file)) {
             uri = job_url::with_file_name(&uri, file)?;
         }
         if let Some(query) = &self.query {
@@ -182,11 +197,11 @@ impl Shared {
         self.dump.as_ref()
     }
 
-    pub(crate) fn method(&self, place: usize) -> Method {
+    pub(crate) fn method(&self, job: &Job) -> Method {
         match &self.args.request.request {
             Some(method) => method.clone(),
             None if self.args.request.head => Method::HEAD,
-            None if self.uploads.get(place).is_some() => Method::PUT,
+            None if self.upload(job).is_some() => Method::PUT,
             None if self.data.is_none() => Method::GET,
             None => Method::POST,
         }
@@ -226,10 +241,10 @@ impl Shared {
         connect_to::apply(options, &self.args.route, uri, self.proxies.are_for(uri))
     }
 
-    /// The request for the URL at this index. Credentials of the URL count where the flags give none.
-    pub(crate) fn request(&self, uri: Uri, place: usize, credentials: Option<BasicAuth>) -> Request<RequestBody> {
-        let mut request = Request::new(self.payload(place).body());
-        *request.method_mut() = self.method(place);
+    /// The request of a job. Credentials of the URL count where the flags give none.
+    pub(crate) fn request(&self, uri: Uri, job: &Job, credentials: Option<BasicAuth>) -> Request<RequestBody> {
+        let mut request = Request::new(self.payload(job).body());
+        *request.method_mut() = self.method(job);
         *request.uri_mut() = uri;
         *request.headers_mut() = self.headers.clone();
         let says_who = |given: &Header| matches!(given, Header::Set(name, _) | Header::Without(name) if *name == header::AUTHORIZATION);
@@ -278,22 +293,32 @@ impl Shared {
     }
 }
 
-/// Those of the command line; one with globs is several.
-fn urls(args: &Args) -> Result<Vec<ListedUrl>, StartError> {
-    let mut all = Vec::new();
+/// Those of the command line, one with globs is several; and the files that they carry. Each of the files that a `-T`
+/// stands for goes to each of the URLs that its URL stands for.
+fn urls(args: &Args) -> Result<(Vec<ListedUrl>, Vec<PathBuf>), StartError> {
+    let wrong = |error: GlobError| StartError(Exit::URL, error.to_string());
+    let (mut all, mut files) = (Vec::new(), Vec::new());
     for (place, url) in args.urls().into_iter().enumerate() {
-        if args.globoff {
-            all.push(ListedUrl { url: url.into(), place, globs: Arc::default() });
+        let listed = |(url, globs): (&str, Arc<[String]>), upload| ListedUrl { url: url.into(), place, globs, upload };
+        let globbed = if args.globoff {
+            vec![(url.to_owned(), Arc::default())]
+        } else {
+            let globbed = glob::expand(url).map_err(wrong)?;
+            globbed.into_iter().map(|glob| (glob.url, glob.values.into())).collect()
+        };
+        let Some(named) = args.data.upload_file.get(place) else {
+            all.extend(globbed.into_iter().map(|(url, globs)| listed((&url, globs), None)));
             continue;
+        };
+        let named = if args.globoff { vec![named.clone()] } else { glob::files(named).map_err(wrong)? };
+        glob::fit(named.len(), globbed.len()).map_err(wrong)?;
+        for file in named {
+            files.push(file);
+            let upload = Some(files.len() - 1);
+            all.extend(globbed.iter().map(|(url, globs)| listed((url, Arc::clone(globs)), upload)));
         }
-        let globbed = glob::expand(url).map_err(|error| StartError(Exit::URL, error.to_string()))?;
-        all.extend(globbed.into_iter().map(|glob| ListedUrl {
-            url: glob.url.into(),
-            place,
-            globs: glob.values.into(),
-        }));
     }
-    Ok(all)
+    Ok((all, files))
 }
 
 fn headers(args: &Args, content_type: Option<HeaderValue>) -> HeaderMap {

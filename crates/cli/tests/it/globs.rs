@@ -25,6 +25,31 @@ async fn a_url_with_globs_is_several_and_each_has_its_file() {
     assert_eq!(ran.out, "0000", "they have the number of the URL that they come from");
 }
 
+/// Each file goes to each URL that its URL stands for.
+#[tokio::test]
+async fn a_file_to_upload_with_globs_is_several() {
+    let origin = echo().await;
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.txt", "b.txt", "[1].txt"] {
+        std::fs::write(folder.path().join(name), name).unwrap();
+    }
+    let upload = |name: &str| format!("{}/{name}", folder.path().display());
+    let (url, plain) = (origin.url("/{x,y}/"), origin.url("/plain"));
+    let ran = skybridge(["-T", &upload("{a,b}.txt"), &url, "-T", &upload("a.txt"), &plain, &origin.url("/get")]).await;
+    assert_eq!((ran.exit, &*ran.out), (0, "a.txta.txtb.txtb.txta.txt"), "{}", ran.err);
+    let seen: Vec<_> = origin.requests().iter().map(|seen| format!("{} {}", seen.method, seen.uri.path())).collect();
+    assert_eq!(seen, ["PUT /x/a.txt", "PUT /y/a.txt", "PUT /x/b.txt", "PUT /y/b.txt", "PUT /plain", "GET /get"]);
+    for (flags, name, exit) in
+        [(&["-g"][..], "[1].txt", 0), (&[], "\\[1\\].txt", 0), (&[], "{a,c}.txt", 26), (&[], "[5-1].txt", 3)]
+    {
+        let before = origin.requests().len();
+        let ran = skybridge(flags.iter().copied().chain(["-T", &upload(name), &plain])).await;
+        assert_eq!((ran.exit, origin.requests().len() - before), (exit, usize::from(exit == 0)), "{name} {}", ran.err);
+    }
+    let ran = skybridge(["-T", &upload("{a,b}.txt"), &origin.url("/[1-100000]")]).await;
+    assert_eq!(ran.exit, 3, "{}", ran.err);
+}
+
 #[tokio::test]
 async fn a_bad_glob_is_exit_3_before_anything_is_sent_and_globoff_takes_it_as_it_is() {
     let origin = echo().await;
