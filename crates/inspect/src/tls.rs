@@ -88,6 +88,7 @@ pub(crate) fn json(tls: &TlsInfo, read: &Certificates, now: Instant) -> String {
     texts.into_iter().filter_map(|(name, text)| Some((name, text?))).for_each(|(name, text)| object.text(name, text));
     object.raw("resumed", tls.resumed);
     object.raw("client_auth", tls.client_auth);
+    object.raw("fips", tls.is_fips());
     object.raw("verified", tls.trust == Trust::Verified);
     object.maybe("valid_for_us", tls.valid_until.map(|until| since(now, until).as_micros()));
     let certificate = read.of(tls).map(|certificate| {

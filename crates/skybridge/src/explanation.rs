@@ -211,6 +211,9 @@ impl Explanation {
             Some(EchMode::Off) => asked.push("its name unencrypted".into()),
             Some(EchMode::Grease) => asked.push("its name unencrypted beside a decoy (ECH)".into()),
             Some(EchMode::Offer) => asked.push("its name hidden where possible (ECH)".into()),
+            Some(EchMode::OfferOrGrease) => {
+                asked.push("its name hidden where possible, and otherwise beside a decoy (ECH)".into());
+            }
             Some(_) => asked.push("its name hidden (ECH)".into()),
         }
         if partition.is_some() {

@@ -34,6 +34,10 @@ impl CertificateScope for VerifiedPeer {
         identity.is_by_peer() && identity.may_have_one_for(&host(origin))
     }
 
+    fn is_fips(&self) -> bool {
+        self.config.is_fips()
+    }
+
     fn certificates(&self) -> Vec<Certificate> {
         self.path.certificates()
     }

@@ -1,5 +1,5 @@
 use crate::{Pin, TlsConfig, TlsError, TlsVersion, peer::Peer, trust_outline::TrustOutline};
-use skybridge_core::{ConnInfo, ConnectError, EchMode, Phase, Route};
+use skybridge_core::{ConnInfo, ConnectError, Phase, Route};
 use std::sync::Arc;
 
 /// What a handshake with an origin would offer and ask for: for whoever wants to know and connects nothing.
@@ -47,11 +47,11 @@ impl TlsConfig {
         let peer = Peer::origin(&info).map_err(failed)?;
         let options = route.target.connect_options();
         let offer = self.offer(&info, &peer);
-        let ech = match (options.ech, &offer) {
-            (_, Ok(None)) => None,
-            (Some(EchMode::Grease), Ok(Some(_))) => Some(EchOutline::Grease),
-            (_, Ok(Some(_))) => Some(EchOutline::Encrypted),
-            (_, Err(_)) => Some(EchOutline::NoKeys),
+        let ech = match &offer {
+            Ok(None) => None,
+            Ok(Some(offer)) if offer.is_encrypted() => Some(EchOutline::Encrypted),
+            Ok(Some(_)) => Some(EchOutline::Grease),
+            Err(_) => Some(EchOutline::NoKeys),
         };
         let is_hidden = matches!(ech, Some(EchOutline::Encrypted | EchOutline::Grease));
         Ok(TlsOutline {

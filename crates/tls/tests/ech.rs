@@ -107,6 +107,7 @@ async fn a_name_is_encrypted_by_the_keys_of_its_record_where_that_is_asked_for()
         (None, EchStatus::None, "a.test"),
         (Some(EchMode::Off), EchStatus::None, "a.test"),
         (Some(EchMode::Offer), EchStatus::Accepted, "public.test accepted"),
+        (Some(EchMode::OfferOrGrease), EchStatus::Accepted, "public.test accepted"),
         (Some(EchMode::Require), EchStatus::Accepted, "public.test accepted"),
         (Some(EchMode::Grease), EchStatus::Grease, "a.test rejected"),
     ];
@@ -118,6 +119,29 @@ async fn a_name_is_encrypted_by_the_keys_of_its_record_where_that_is_asked_for()
         assert_eq!(scene.shown(), [shown], "{mode:?}");
         assert_eq!(scene.world.origin.handshakes()[0].sni.as_deref(), Some("a.test"), "{mode:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_looks_like_an_encrypted_name_stands_where_no_keys_are_known_if_that_is_wanted() {
+    let scene = Scene::accepting();
+    let tls12 = trusting(&scene.root).versions(TlsVersion::Tls12..=TlsVersion::Tls12).build().unwrap();
+    for list in [&[][..], UNKNOWN] {
+        for (mode, status, shown) in [
+            (EchMode::OfferOrGrease, EchStatus::Grease, "a.test rejected"),
+            (EchMode::Offer, EchStatus::None, "a.test"),
+        ] {
+            let scene = Scene::accepting();
+            let tls = scene.world.exchange_by(&scene.config(), scene.route_by(Some(mode), list)).await;
+            assert_eq!((tls.ech, scene.shown()), (status, vec![shown.to_owned()]), "{mode:?}");
+        }
+    }
+    // It is for TLS 1.3. Who is rejected, and proved that the server has no keys, shows the name.
+    let world = World::h1(&scene.root.leaf(["a.test"]));
+    let route = world.route_on("https://a.test", ConnectOptions::new().ech(EchMode::OfferOrGrease));
+    assert_eq!(world.exchange_by(&tls12, route).await.ech, EchStatus::None);
+    let scene = Scene::rejecting(|_| Vec::new());
+    let tls = scene.world.exchange_by(&scene.config(), scene.route(EchMode::OfferOrGrease)).await;
+    assert_eq!((tls.ech, scene.shown()[1..].concat()), (EchStatus::Rejected, "a.test".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -88,6 +88,14 @@ async fn alpn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_no_provider_calls_approved_is_not_of_fips() {
+    let root = Ca::new("root");
+    let config = trusting(&root).build().unwrap();
+    let tls = World::h1(&root.leaf(["a.test"])).exchange(&config, "https://a.test").await;
+    assert_eq!((config.is_fips(), tls.is_fips()), (false, false));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_protocol_that_was_not_offered_is_a_fatal_error_that_names_it() {
     let root = Ca::new("root");
     let rows = [

@@ -137,6 +137,11 @@ pub trait CertificateScope: Send + Sync + 'static {
         None
     }
 
+    /// Whether the cryptography is one that FIPS 140-3 approves: see [`TlsInfo::is_fips`]. Default: false.
+    fn is_fips(&self) -> bool {
+        false
+    }
+
     /// The certificates that the peer has presented, read when this is asked: see [`TlsInfo::certificates`]. Default:
     /// none.
     fn certificates(&self) -> Vec<Certificate> {
@@ -296,6 +301,12 @@ impl TlsInfo {
     /// isn't known.
     pub fn spec(&self) -> Option<&str> {
         self.covers.spec()
+    }
+
+    /// Whether the cryptography is in a mode that FIPS 140-3 approves, as far as its provider says. False where that
+    /// isn't known.
+    pub fn is_fips(&self) -> bool {
+        self.covers.is_fips()
     }
 
     /// What the certificates say that the peer has presented: its own first, the others in the order that it has sent

@@ -19,6 +19,9 @@ pub enum EchMode {
     /// keys' public name, and says that it has none, is connected to again without (RFC 9849, section 6.1.6). Where all
     /// HTTPS records of an origin have keys, no address is tried that none of them is about (RFC 9848, section 5.1).
     Offer,
+    /// As [`Offer`](Self::Offer) where keys are known, and as [`Grease`](Self::Grease) where none are: so that whoever
+    /// watches doesn't see which is which.
+    OfferOrGrease,
     /// The name is encrypted, or the connect fails before anything is sent.
     Require,
 }

@@ -163,6 +163,13 @@ impl TlsConfig {
         offered.into_iter().filter(|(is_offered, _)| *is_offered).map(|(_, version)| version).collect()
     }
 
+    /// Whether connections by it are in a mode that FIPS 140-3 approves, as far as the provider says: all of its cipher
+    /// suites and key exchanges must be, and extended master secrets be required of TLS 1.2
+    /// ([`ClientConfig::fips`](rustls::ClientConfig::fips)).
+    pub fn is_fips(&self) -> bool {
+        self.0.client.fips()
+    }
+
     /// The name of its spec.
     pub(crate) fn spec(&self) -> &Arc<str> {
         &self.0.spec

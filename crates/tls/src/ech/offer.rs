@@ -42,13 +42,15 @@ impl Offer {
         if let Some(given) = given() {
             return Ok(Some(given));
         }
-        let may_reveal = mode == Some(EchMode::Offer);
+        let may_reveal = matches!(mode, Some(EchMode::Offer | EchMode::OfferOrGrease));
         let error = match found(info) {
             Some(Ok(keys)) if tls13 => return Ok(Some(Self::encrypted(keys, may_reveal))),
             Some(Err(error)) => Some(error),
             Some(Ok(_)) | None => None,
         };
-        if may_reveal {
+        if mode == Some(EchMode::OfferOrGrease) {
+            Ok(Self::grease().filter(|_| tls13))
+        } else if may_reveal {
             Ok(None)
         } else {
             Err(TlsError::EchRequired { name: peer.text.as_ref().into(), source: error })
