@@ -6,6 +6,7 @@ use skybridge::{
     ConnInfo, Phase, Protocol,
     types::{self, Acquired, AttemptReport, Outcome as Ended, Proxy},
 };
+use skybridge_trace::iso8601;
 use std::time::Duration;
 
 #[derive(Serialize)]
@@ -46,11 +47,14 @@ struct Connection {
 struct Tls {
     version: Option<&'static str>,
     cipher: Option<&'static str>,
+    group: Option<&'static str>,
     alpn: Option<&'static str>,
     sni: Option<String>,
     resumed: bool,
     ech: &'static str,
     spec: Option<String>,
+    not_after: Option<String>,
+    stapled: bool,
     pins: Vec<String>,
     certificates: Vec<CertificateReport>,
 }
@@ -171,11 +175,14 @@ impl Connection {
             tls: info.tls.as_ref().map(|tls| Tls {
                 version: tls.version,
                 cipher: tls.cipher,
+                group: tls.group,
                 alpn: tls.alpn.map(|alpn| if alpn == Protocol::Http2 { "h2" } else { "http/1.1" }),
                 sni: tls.sni.as_ref().map(|sni| sni.to_string()),
                 resumed: tls.resumed,
                 ech: tls.ech.name(),
                 spec: tls.spec().map(str::to_owned),
+                not_after: tls.not_after().map(iso8601),
+                stapled: tls.is_stapled(),
                 pins: tls.pins.iter().map(|pin| pin.to_string()).collect(),
                 certificates: CertificateReport::all(tls),
             }),

@@ -134,11 +134,13 @@ fn created(info: &ConnInfo, runtime: &dyn Runtime) {
     print(
         '*',
         format_args!(
-            "  TLS {}, {}{}{}{}",
+            "  TLS {}, {}{}{}{}{}{}",
             tls.version.unwrap_or("?"),
             tls.cipher.unwrap_or("?"),
+            tls.group.map_or_else(String::new, |group| format!(", {group}")),
             tls.sni.as_ref().map_or_else(String::new, |sni| format!(", as {sni}")),
             if tls.resumed { ", resumed" } else { "" },
+            if tls.is_stapled() { ", with a staple" } else { "" },
             tls.spec()
                 .filter(|spec| *spec != "modern")
                 .map_or_else(String::new, |spec| format!(", by the spec {spec}")),

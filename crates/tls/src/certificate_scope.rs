@@ -1,7 +1,10 @@
 use crate::{TlsConfig, path::Path, subject};
 use rustls::pki_types::ServerName;
 use skybridge_core::{Certificate, CertificateScope, Origin};
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use webpki::EndEntityCert;
 
 /// The path that was verified for a connection, from which it is decided whether it may carry another host.
@@ -40,6 +43,14 @@ impl CertificateScope for VerifiedPeer {
 
     fn certificates(&self) -> Vec<Certificate> {
         self.path.certificates()
+    }
+
+    fn not_after(&self) -> Option<SystemTime> {
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.path.not_after?.as_secs()))
+    }
+
+    fn is_stapled(&self) -> bool {
+        self.path.is_stapled
     }
 
     fn path(&self) -> Vec<Certificate> {

@@ -12,6 +12,8 @@ pub(crate) struct Path {
     pub(crate) pins: Box<[Pin]>,
     /// When the first of the certificates expires. A trust anchor's expiry doesn't count.
     pub(crate) not_after: Option<UnixTime>,
+    /// Whether something was stapled to the peer's own certificate.
+    pub(crate) is_stapled: bool,
 }
 
 /// The most certificates of a peer that are kept.
@@ -23,14 +25,14 @@ impl Path {
         let leaf = path.end_entity().der();
         let times = path.intermediate_certificates().map(|certificate| not_after(&certificate.der()));
         let not_after = times.chain([not_after(&leaf)]).flatten().min();
-        Self { presented: presented(&leaf, others), pins: pins(path), not_after }
+        Self { presented: presented(&leaf, others), pins: pins(path), not_after, is_stapled: false }
     }
 
     /// The leaf alone: because it is trusted itself, or because this crate's verifier has built no path.
     pub(crate) fn of_leaf(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Self {
         let key = EndEntityCert::try_from(leaf).map(|certificate| certificate.subject_public_key_info());
         let pins = key.iter().map(|key| Pin::of_key(&[key.as_ref()])).collect();
-        Self { presented: presented(leaf, others), pins, not_after: not_after(leaf) }
+        Self { presented: presented(leaf, others), pins, not_after: not_after(leaf), is_stapled: false }
     }
 
     /// The peer's own certificate.

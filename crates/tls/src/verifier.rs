@@ -176,7 +176,8 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let verified = self.verify_peer(leaf, others, server, now, ocsp);
         match verified.map_err(|error| self.with_subjects(error, leaf, others)) {
-            Ok(path) => {
+            Ok(mut path) => {
+                path.is_stapled = !ocsp.is_empty();
                 handshake_capture::record(|captured| captured.path = Some(Arc::new(path)));
                 Ok(ServerCertVerified::assertion())
             }

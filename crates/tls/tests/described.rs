@@ -3,11 +3,16 @@
 
 mod support;
 
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use skybridge_core::{Certificate, SubjectName};
-use skybridge_testkit::{certs::Ca, origin::Origin};
-use skybridge_tls::TlsConfig;
-use std::time::{Duration, SystemTime};
+use skybridge_testkit::{certs::Ca, fixtures, origin::Origin};
+use skybridge_tls::{Roots, TlsConfig, rustls};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use support::{World, trusting};
+use tokio_rustls::TlsAcceptor;
 
 fn names(certificate: &Certificate) -> Vec<String> {
     certificate.names.iter().flatten().map(ToString::to_string).collect()
@@ -29,6 +34,7 @@ async fn what_a_peer_presents_is_told_also_when_its_session_is_resumed() {
             assert_eq!((leaf.issuer.as_ref(), Some("CN=a root")), (issuer.subject.as_ref(), issuer.issuer.as_deref()));
             assert_eq!(names(leaf), ["DNS:a.test", "DNS:*.b.test", "IP Address:192.0.2.1"]);
             assert_eq!(leaf.names_for("x.b.test").collect::<Vec<_>>(), [&SubjectName::Dns("*.b.test".into())]);
+            assert_eq!((tls.not_after(), tls.is_stapled()), (leaf.not_after, false));
             assert!(names(issuer).is_empty() && issuer.names.is_some());
             assert_eq!((leaf.is_ca, issuer.is_ca), (Some(false), Some(true)));
             assert_eq!(
@@ -110,4 +116,34 @@ async fn what_cannot_be_read_is_none_and_not_guessed() {
     assert_eq!(unread.to_string(), "what can't be read, issued by what can't be read");
     assert_eq!(&*unread.der, [0x30, 3, 2, 1, 0]);
     assert_eq!((undated.not_before, undated.not_after, names(undated)), (None, None, vec!["DNS:a.test".to_owned()]));
+}
+
+/// A certificate and what its root says of it, by `fixtures/stapled/make.sh`.
+#[tokio::test(start_paused = true)]
+async fn a_staple_is_told_also_when_the_session_is_resumed() {
+    let pem = |pem: &[u8]| CertificateDer::from_pem_slice(pem).unwrap();
+    let root = pem(include_bytes!("fixtures/stapled/root.pem"));
+    let leaf = pem(include_bytes!("fixtures/stapled/leaf.pem"));
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("fixtures/stapled/key.pem")).unwrap();
+    for staple in [&include_bytes!("fixtures/stapled/good.ocsp")[..], &[]] {
+        let world = World::h1(&Ca::new("nobody").leaf(["b.test"]));
+        let address = "192.0.2.2:443";
+        let listener = world.net.listen(address.parse().unwrap());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let server = rustls::ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS12])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert_with_ocsp(vec![leaf.clone()], key.clone_key(), staple.to_vec())
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(server));
+        let config = TlsConfig::builder().roots(Roots::Given(vec![root.clone()])).build().unwrap();
+        for resumed in [false, true] {
+            let route = fixtures::route("https://a.test", [address], world.executor.ctx());
+            let accepted = async { acceptor.accept(listener.accept().await.0).await };
+            let (link, accepted) = tokio::join!(world.connect_by(&config, route), accepted);
+            let (tls, _) = (link.unwrap().info.tls.unwrap(), accepted.unwrap());
+            assert_eq!((tls.resumed, tls.is_stapled()), (resumed, !staple.is_empty()));
+        }
+    }
 }

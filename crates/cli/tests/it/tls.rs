@@ -74,6 +74,8 @@ async fn the_report_tells_of_tls() {
     assert_eq!((&tls["version"], &tls["alpn"], &tls["sni"]), (&"1.3".into(), &"h2".into(), &"a.test".into()));
     assert_eq!((&tls["resumed"], &tls["ech"]), (&false.into(), &"none".into()));
     assert!(tls["cipher"].as_str().unwrap().starts_with("TLS13_"));
+    assert_eq!((&tls["group"], &tls["stapled"]), (&"X25519MLKEM768".into(), &false.into()));
+    assert_eq!(tls["not_after"], "4096-01-01T00:00:00.000Z");
     assert_eq!(tls["pins"], serde_json::json!([cert.pin(), desk.ca.pin()]));
     assert!(reports[0]["timings_us"]["tls"].as_u64().unwrap() > 0 && reports[1]["timings_us"]["tls"].is_null());
     assert!(reports.iter().all(|report| report["http_version"] == "2"));

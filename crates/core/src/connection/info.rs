@@ -1,5 +1,10 @@
 use crate::{Attempt, AttemptId, Certificate, ConnectionId, Endpoint, Origin, Phase, ProxyKind, Route, Span, TlsAlert};
-use std::{fmt, net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 /// The version of HTTP that a connection speaks.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -146,6 +151,17 @@ pub trait CertificateScope: Send + Sync + 'static {
     /// none.
     fn certificates(&self) -> Vec<Certificate> {
         Vec::new()
+    }
+
+    /// When the first certificate of the path expires: see [`TlsInfo::not_after`]. Default: not known.
+    fn not_after(&self) -> Option<SystemTime> {
+        None
+    }
+
+    /// Whether the peer has stapled a proof that its certificate isn't revoked: see [`TlsInfo::is_stapled`]. Default:
+    /// no.
+    fn is_stapled(&self) -> bool {
+        false
     }
 
     /// The certificates on the verified path, read when this is asked: see [`TlsInfo::path`]. Default: none.
@@ -316,6 +332,18 @@ impl TlsInfo {
     /// They are read each time that this is called, not before.
     pub fn certificates(&self) -> Vec<Certificate> {
         self.covers.certificates()
+    }
+
+    /// Until when the certificates of the path are valid by the calendar: the first of them to expire counts, and a trust
+    /// anchor doesn't. [`valid_until`](Self::valid_until) is the same on the runtime's clock.
+    pub fn not_after(&self) -> Option<SystemTime> {
+        self.covers.not_after()
+    }
+
+    /// Whether the peer has stapled to its certificate what its issuer says of it (OCSP, RFC 6066, section 8). On a
+    /// resumed connection it is the one whose session it is that counts.
+    pub fn is_stapled(&self) -> bool {
+        self.covers.is_stapled()
     }
 
     /// The path that was verified, from the peer's own certificate to the trust anchor: one for each of
