@@ -20,6 +20,8 @@ pub(crate) enum Why {
     Ech(Box<Offer>),
     /// The two can't agree on how to speak TLS: the next spec.
     Spec(TlsConfig),
+    /// The configuration was replaced meanwhile.
+    Replaced,
 }
 
 impl Again {
@@ -35,10 +37,20 @@ impl Again {
             error if spec::is_permitted(error) => Why::Spec(next(config, offer.as_deref())?),
             _ => return None,
         };
+        Some(Self::on(info, why))
+    }
+
+    /// After a handshake that went well, by a configuration that is no longer the present one.
+    #[cold]
+    pub(crate) fn replaced(info: Box<ConnInfo>) -> Box<Self> {
+        Self::on(info, Why::Replaced)
+    }
+
+    fn on(info: Box<ConnInfo>, why: Why) -> Box<Self> {
         let attempt = info.attempt;
         let mut route = info.route;
         let endpoints = mem::replace(&mut route.endpoints, Endpoints::fixed([info.remote]));
-        Some(Box::new(Self { route, endpoints, attempt, why }))
+        Box::new(Self { route, endpoints, attempt, why })
     }
 }
 

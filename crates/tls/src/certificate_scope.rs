@@ -1,8 +1,8 @@
 use crate::{TlsConfig, path::Path, subject};
 use rustls::pki_types::ServerName;
-use skybridge_core::{Certificate, CertificateScope, Origin};
+use skybridge_core::{Certificate, CertificateScope, Origin, StatusListener};
 use std::{
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, SystemTime},
 };
 use webpki::EndEntityCert;
@@ -39,6 +39,20 @@ impl CertificateScope for VerifiedPeer {
 
     fn is_fips(&self) -> bool {
         self.config.is_fips()
+    }
+
+    fn is_current(&self) -> bool {
+        !self.config.generation().is_some_and(|generation| generation.is_superseded())
+    }
+
+    fn generation(&self) -> Option<u64> {
+        self.config.generation().map(|generation| generation.number)
+    }
+
+    fn subscribe(&self, listener: Weak<dyn StatusListener>) {
+        if let Some(generation) = self.config.generation() {
+            generation.subscribe(listener);
+        }
     }
 
     fn certificates(&self) -> Vec<Certificate> {

@@ -49,5 +49,9 @@ pub(crate) async fn handshake<I: Io>(
         }
     }
     let info = tls_info::collect(stream.get_ref().1, facts, &peer, ech, config, &**link.route.ctx().runtime())?;
-    Ok((MaybeTls::tls(stream), info))
+    let io = match config.generation() {
+        None => MaybeTls::tls(stream),
+        Some(generation) => MaybeTls::replaceable(stream, generation.cut(peer.session.port.is_some())),
+    };
+    Ok((io, info))
 }

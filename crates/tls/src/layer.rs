@@ -21,13 +21,17 @@ pub struct TlsLayer {
 impl TlsLayer {
     /// Uses this configuration. A handshake may take 10 s: see [`timeout`](Self::timeout).
     pub fn new(config: TlsConfig) -> Self {
-        Self { config: config.into(), limit: LIMIT }
+        Self::of(config.into())
+    }
+
+    pub(crate) fn of(config: LazyConfig) -> Self {
+        Self { config, limit: LIMIT }
     }
 
     /// Uses the [default](TlsConfig::builder) configuration, which is built on first use: the system's roots are read
     /// then. If that fails, every connection to an `https` origin fails with the same error.
     pub fn native() -> Self {
-        Self { config: LazyConfig::default(), limit: LIMIT }
+        Self::of(LazyConfig::default())
     }
 
     /// How long a handshake may take (default: 10 s). [`Timeouts::tls`](skybridge_core::Timeouts) takes precedence;

@@ -87,6 +87,8 @@ mod described_path;
 mod ech;
 mod error;
 mod fault;
+mod generation;
+mod handle;
 mod handshake;
 mod handshake_capture;
 mod identity;
@@ -115,6 +117,8 @@ mod x509;
 pub use self::{
     config::{Roots, TlsConfig, TlsConfigBuilder, TlsConfigError, TlsVersion},
     error::TlsError,
+    generation::OlderConnections,
+    handle::TlsHandle,
     identity::{ClientIdentity, IdentityRequest},
     io::MaybeTls,
     layer::TlsLayer,

@@ -68,7 +68,7 @@ impl<S: fmt::Debug> fmt::Debug for Tls<S> {
 
 impl<S: Connector> Shared<S> {
     /// Connects once more, after the server has rejected the keys that the name was encrypted with, and then with each
-    /// further spec, as long as that may help.
+    /// further spec, as long as that may help; and after a handshake whose configuration was replaced meanwhile.
     async fn connect_again(
         &self,
         mut failed: HandshakeFailed,
@@ -86,11 +86,16 @@ impl<S: Connector> Shared<S> {
                     Some(offer)
                 }
                 Why::Spec(next) => {
-                    let (spec, to) = (config.get()?.spec(), next.spec());
+                    let before = config.get()?;
+                    let (spec, to) = (before.spec(), next.spec());
                     let kind = EventKind::TlsFallback { from: spec, to, error: &failed.error };
                     route.ctx().emit(Some(attempt), None, kind);
                     earlier.push((Arc::clone(spec), failed.error.clone()));
                     config = next.into();
+                    None
+                }
+                Why::Replaced => {
+                    (config, has_new_keys) = (self.config.clone(), false);
                     None
                 }
             };
@@ -107,10 +112,13 @@ impl<S: Connector> Shared<S> {
             };
             let tell = |error: TlsError| connect_error_by(error, |error| after(error, &config, &earlier));
             match tls_connect(link, decide, &config, self.limit, tell).await {
+                Ok(link) if is_replaced(&link) => next = Some(Again::replaced(link.info)),
                 Ok(link) => return Ok(link),
-                Err(error) => failed = error,
+                Err(error) => {
+                    failed = error;
+                    next = failed.again.take();
+                }
             }
-            next = failed.again.take();
         }
         Err(failed.error)
     }
@@ -124,6 +132,12 @@ fn refused(route: &Route) -> ConnectError {
         // It permits none.
         Ok(()) => Unfit::Cleartext.into(),
     }
+}
+
+/// Whether the configuration was replaced while this handshake was under way: who asked for it after that must not get
+/// it.
+fn is_replaced<I>(link: &Link<I>) -> bool {
+    link.info.tls.as_ref().is_some_and(|tls| !tls.covers.is_current())
 }
 
 /// With the origin, by the keys that there are.
@@ -168,6 +182,11 @@ impl<S: Connector> Service<Route> for Tls<S> {
                 return Err(link.phase(Phase::Tls).fail(unfit));
             }
             match tls_connect(link, decide, &shared.config, shared.limit, connect_error).await {
+                Ok(link) if is_replaced(&link) => {
+                    let error = std::io::Error::other("the TLS settings were replaced during the handshake");
+                    let failed = connect_error(TlsError::Io(error)).into();
+                    Box::pin(shared.connect_again(failed, Again::replaced(link.info))).await
+                }
                 Ok(link) => Ok(link),
                 Err(HandshakeFailed { error, again: None }) => Err(error),
                 // In a box of its own, so that no other connect is larger for it.

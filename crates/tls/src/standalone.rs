@@ -22,6 +22,7 @@ const PEERS: usize = 256;
 
 /// What a configuration gives to foreign stacks: always the same, since rustls resumes a session only under the very
 /// same verifier and resolver.
+#[derive(Clone)]
 pub(crate) struct Standalone {
     pub(crate) verifier: Arc<dyn ServerCertVerifier>,
     pub(crate) client: ClientConfig,

@@ -34,19 +34,19 @@ pub(crate) async fn tls_connect<I: Io>(
         Err(error) => return Err(guard.fail(error).into()),
     };
     // Not borrowed here, so that this future has no room for the peer beside the handshake's.
-    let (peer, offer) = match decide(&info, config) {
+    let (peer, offer) = match decide(&info, &config) {
         Ok(decided) => decided,
         Err(error) => return Err(guard.fail(tell(error)).into()),
     };
     let ctx = info.route.ctx().clone();
-    match phase_timeout(&ctx, Phase::Tls, limit, handshake(io, peer, offer.as_deref(), config, &info)).await {
+    match phase_timeout(&ctx, Phase::Tls, limit, handshake(io, peer, offer.as_deref(), &config, &info)).await {
         Ok(Ok((io, tls))) => {
             info.tls = Some(tls);
             info.timings.set(Phase::Tls, guard.done());
             Ok(Link::new(io, info))
         }
         Ok(Err(error)) => {
-            let again = Again::after(&error, offer, info, config);
+            let again = Again::after(&error, offer, info, &config);
             Err(HandshakeFailed { error: guard.fail(tell(error)), again })
         }
         Err(timed_out) => Err(guard.fail(timed_out).into()),

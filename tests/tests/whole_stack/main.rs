@@ -30,6 +30,7 @@ mod race;
 mod redirects;
 mod refusing;
 mod request_options;
+mod rotation;
 mod routes;
 mod silent;
 mod slept;

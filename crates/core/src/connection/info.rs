@@ -1,8 +1,11 @@
-use crate::{Attempt, AttemptId, Certificate, ConnectionId, Endpoint, Origin, Phase, ProxyKind, Route, Span, TlsAlert};
+use crate::{
+    Attempt, AttemptId, Certificate, ConnectionId, Endpoint, Origin, Phase, ProxyKind, Route, Span, StatusListener,
+    TlsAlert,
+};
 use std::{
     fmt,
     net::SocketAddr,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Instant, SystemTime},
 };
 
@@ -146,6 +149,16 @@ pub trait CertificateScope: Send + Sync + 'static {
     fn is_fips(&self) -> bool {
         false
     }
+
+    /// The number of the settings of TLS that it was made by, where these can be replaced: from 1, in order. Default:
+    /// `None`.
+    fn generation(&self) -> Option<u64> {
+        None
+    }
+
+    /// Has a connection told when such settings are replaced: it is to be
+    /// [drained](crate::ConnectionStatus::Draining), or has to be already. Kept weakly. Default: nothing is told.
+    fn subscribe(&self, _listener: Weak<dyn StatusListener>) {}
 
     /// The certificates that the peer has presented, read when this is asked: see [`TlsInfo::certificates`]. Default:
     /// none.
@@ -344,6 +357,12 @@ impl TlsInfo {
     /// resumed connection it is the one whose session it is that counts.
     pub fn is_stapled(&self) -> bool {
         self.covers.is_stapled()
+    }
+
+    /// The number of the settings of TLS that the connection was made by, where these can be replaced: those that a
+    /// layer begins with are 1.
+    pub fn generation(&self) -> Option<u64> {
+        self.covers.generation()
     }
 
     /// The path that was verified, from the peer's own certificate to the trust anchor: one for each of

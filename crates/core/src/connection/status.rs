@@ -35,6 +35,8 @@ pub enum CloseReason {
     MaxAge,
     /// A certificate of its peer's path has expired.
     CertificateExpired,
+    /// The trusted roots, the client's certificate or other settings of TLS were replaced after it was made.
+    TlsReplaced,
     /// Its address is no longer one of its origin's.
     Moved,
     /// It has carried the maximum number of requests.
@@ -89,6 +91,7 @@ impl CloseReason {
             Self::Idle => "it was idle for too long",
             Self::MaxAge => "it is older than connections may be",
             Self::CertificateExpired => "a certificate of its peer has expired",
+            Self::TlsReplaced => "its TLS settings were replaced",
             Self::Moved => "its address is no longer one of its origin's",
             Self::MaxRequests => "it has carried as many requests as it may",
             Self::PeerFin => "its peer has closed it",
@@ -120,6 +123,7 @@ impl CloseReason {
             Self::Idle => "idle",
             Self::MaxAge => "max_age",
             Self::CertificateExpired => "certificate_expired",
+            Self::TlsReplaced => "tls_replaced",
             Self::Moved => "moved",
             Self::MaxRequests => "max_requests",
             Self::PeerFin => "peer_fin",

@@ -87,6 +87,10 @@ impl<C: Send + 'static> NewConnection<C> {
             connection.start_sharing(master);
         }
         if home.connected(connect, connection, &mut handle) {
+            if let Some(tls) = &connection.info.tls {
+                // Not before: where nothing has failed the connect hasn't either. Whoever waited for it is served.
+                tls.covers.subscribe(connection.as_listener());
+            }
             return Ok(());
         }
         let error = connection.ending(handle.as_mut()).in_phase(Phase::Handshake);

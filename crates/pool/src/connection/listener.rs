@@ -2,6 +2,22 @@ use crate::connection::PooledConnection;
 use skybridge_core::{ConnectionStatus, StatusListener};
 use std::sync::{Arc, Weak};
 
+/// For what only drains it, and isn't its driver: the connection itself, which is kept weakly.
+impl<C: Send + 'static> StatusListener for PooledConnection<C> {
+    fn notify(&self, status: ConnectionStatus) {
+        if let ConnectionStatus::Draining(reason) = status {
+            self.drain(reason);
+        }
+    }
+}
+
+impl<C: Send + 'static> PooledConnection<C> {
+    pub(crate) fn as_listener(self: &Arc<Self>) -> Weak<dyn StatusListener> {
+        let weak: Weak<Self> = Arc::downgrade(self);
+        weak
+    }
+}
+
 /// What a connection's driver reports to. It must not keep the connection, whose master handle keeps the driver.
 pub(crate) struct Listener<C: Send + 'static> {
     connection: Weak<PooledConnection<C>>,

@@ -369,6 +369,7 @@ impl TlsConfigBuilder {
                 pins: self.pins.clone(),
                 knows_paths,
                 sessions: Arc::default(),
+                generation: None,
                 given_keys: self.given_keys.clone(),
                 tls13,
                 tls12: versions.contains(&TlsVersion::Tls12),

@@ -1,6 +1,8 @@
 use crate::{
     Pins, TlsConfigError, TlsError, TrustOutline, alpn,
     ech::{GivenKeys, Offer},
+    generation::Generation,
+    handle::Replaceable,
     identity::Identity,
     peer::Peer,
     sessions::{ConnectionStore, Sessions},
@@ -27,6 +29,7 @@ use std::{
 #[derive(Clone)]
 pub struct TlsConfig(Arc<Inner>);
 
+#[derive(Clone)]
 pub(crate) struct Inner {
     pub(crate) client: ClientConfig,
     /// That of `client`.
@@ -36,6 +39,8 @@ pub(crate) struct Inner {
     pub(crate) pins: Pins,
     pub(crate) knows_paths: bool,
     pub(crate) sessions: Arc<Sessions>,
+    /// Where it may be replaced: its connections.
+    pub(crate) generation: Option<Arc<Generation>>,
     pub(crate) given_keys: GivenKeys,
     /// Whether TLS 1.3 is offered.
     pub(crate) tls13: bool,
@@ -60,6 +65,7 @@ pub(crate) struct LazyConfig(Arc<Lazy>);
 enum Lazy {
     Built(TlsConfig),
     OnFirstUse { result: OnceLock<Result<TlsConfig, Arc<TlsConfigError>>>, build: Box<Build> },
+    Replaceable { by: Arc<Replaceable>, for_proxies: bool },
 }
 
 type Build = dyn Fn() -> Result<TlsConfig, TlsConfigError> + Send + Sync;
@@ -121,7 +127,7 @@ impl TlsConfig {
         let mut client = self.0.client.clone();
         let identity = Arc::new(Identity::none());
         client.client_auth_cert_resolver = Arc::<Identity>::clone(&identity);
-        let Inner { verifier, pins, knows_paths, tls13, tls12, spec, .. } = &*self.0;
+        let Inner { verifier, pins, knows_paths, tls13, tls12, generation, spec, .. } = &*self.0;
         Self::new(Inner {
             client,
             verifier: Arc::clone(verifier),
@@ -129,6 +135,7 @@ impl TlsConfig {
             pins: pins.clone(),
             knows_paths: *knows_paths,
             sessions: Arc::default(),
+            generation: generation.clone(),
             given_keys: GivenKeys::default(),
             tls13: *tls13,
             tls12: *tls12,
@@ -147,6 +154,21 @@ impl TlsConfig {
 
     pub(crate) fn standalone(&self) -> &Standalone {
         self.0.standalone.get_or_init(|| Standalone::new(&self.0.client, Arc::<Verifier>::clone(&self.0.verifier)))
+    }
+
+    /// The same, with sessions and connections of its own.
+    pub(crate) fn as_generation(&self, number: u64) -> Self {
+        self.of_generation(&Arc::new(Generation::new(number)))
+    }
+
+    fn of_generation(&self, generation: &Arc<Generation>) -> Self {
+        let fallback = self.fallback().map(|fallback| fallback.of_generation(generation));
+        let (sessions, generation) = (Arc::default(), Some(Arc::clone(generation)));
+        Self::new(Inner { sessions, generation, fallback, ..Inner::clone(&self.0) })
+    }
+
+    pub(crate) fn generation(&self) -> Option<&Arc<Generation>> {
+        self.0.generation.as_ref()
     }
 
     pub(crate) fn pins(&self) -> &Pins {
@@ -263,14 +285,21 @@ impl LazyConfig {
         Self(Arc::new(Lazy::OnFirstUse { result: OnceLock::new(), build: Box::new(build) }))
     }
 
+    /// The one that it is at present.
+    pub(crate) fn replaceable(by: Arc<Replaceable>) -> Self {
+        Self(Arc::new(Lazy::Replaceable { by, for_proxies: false }))
+    }
+
     /// Builds it on first use, which may read the system's roots.
-    pub(crate) fn get(&self) -> Result<&TlsConfig, ConnectError> {
+    pub(crate) fn get(&self) -> Result<TlsConfig, ConnectError> {
         match &*self.0 {
-            Lazy::Built(config) => Ok(config),
+            Lazy::Built(config) => Ok(config.clone()),
             Lazy::OnFirstUse { result, build } => {
-                let result = result.get_or_init(|| build().map_err(Arc::new));
-                result.as_ref().map_err(|error| ConnectError::new(Phase::Tls, NoConfig(Arc::clone(error))).fatal())
+                let result = result.get_or_init(|| build().map_err(Arc::new)).clone();
+                result.map_err(|error| ConnectError::new(Phase::Tls, NoConfig(error)).fatal())
             }
+            Lazy::Replaceable { by, for_proxies: false } => Ok(by.config()),
+            Lazy::Replaceable { by, for_proxies: true } => by.for_proxies(),
         }
     }
 
@@ -290,6 +319,7 @@ impl LazyConfig {
                 Some(Ok(config)) => config.for_proxies(),
                 _ => self.clone(),
             },
+            Lazy::Replaceable { by, .. } => Self(Arc::new(Lazy::Replaceable { by: Arc::clone(by), for_proxies: true })),
         }
     }
 }
@@ -309,6 +339,7 @@ impl fmt::Debug for LazyConfig {
                 Some(Err(error)) => error.fmt(f),
                 None => f.write_str("not built yet"),
             },
+            Lazy::Replaceable { by, .. } => by.fmt(f),
         }
     }
 }

@@ -1,0 +1,137 @@
+use crate::{OlderConnections, TlsConfig, TlsConnector, TlsLayer, config::LazyConfig, generation::Generation};
+use skybridge_core::{ConnectError, sync::Mutex};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
+
+/// Replaces the configuration of a [`TlsLayer`] or [`TlsConnector`]: for a client's certificate that was renewed, other
+/// roots, other pins. Made with [`TlsLayer::replaceable`]. Cheap to clone.
+///
+/// Each configuration is a *generation*, [counted](Self::generation) from 1, also one that was there before.
+/// Handshakes that begin after [`replace`](Self::replace) are of the new one. Each has sessions of its own, so that
+/// none is resumed that was made by another, and a connection that is
+/// [superseded](skybridge_core::NotCoalesced::Generation) carries no other host than that it was opened for.
+/// What becomes of it is for the caller to say ([`OlderConnections`]): by default it takes no new requests, and is
+/// closed when those on it are over, as
+/// [`CloseReason::TlsReplaced`](skybridge_core::CloseReason::TlsReplaced).
+/// [`TlsInfo::generation`](skybridge_core::TlsInfo::generation) says of each connection of which it is.
+///
+/// The pool is told of connections to origins. One through a proxy whose TLS was replaced, and not the origin's, is
+/// kept unless it is [closed](OlderConnections::Close).
+///
+/// ```
+/// use skybridge_tls::{Roots, TlsConfig, TlsLayer};
+///
+/// # let (old, new) = (skybridge_testkit::certs::Ca::new("old"), skybridge_testkit::certs::Ca::new("new"));
+/// let trusting = |root| TlsConfig::builder().roots(Roots::Given(vec![root])).build();
+/// let (layer, handle) = TlsLayer::replaceable(trusting(old.der())?);
+/// handle.replace(trusting(new.der())?);
+/// assert_eq!(handle.generation(), 2);
+/// # let _ = layer;
+/// # Ok::<_, skybridge_tls::TlsConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct TlsHandle(Arc<Replaceable>);
+
+/// The present configuration of a layer, and of the proxies that it serves.
+pub(crate) struct Replaceable(Mutex<Current>);
+
+struct Current {
+    config: TlsConfig,
+    proxies: LazyConfig,
+    number: u64,
+    /// The generations before, as long as they have connections.
+    older: Vec<Weak<Generation>>,
+}
+
+// === impl TlsHandle ===
+
+impl TlsHandle {
+    /// Begins a new generation: from now on handshakes are by this configuration. Connections of all older ones are
+    /// drained.
+    pub fn replace(&self, config: TlsConfig) {
+        self.replace_and(config, OlderConnections::Drain);
+    }
+
+    /// The same, and says what becomes of the connections of all older ones. What was drained or closed before is not
+    /// kept.
+    pub fn replace_and(&self, config: TlsConfig, older: OlderConnections) {
+        let superseded: Vec<_> = {
+            let mut current = self.0.0.lock();
+            let mut next = Current::new(&config, current.number + 1);
+            next.older = std::mem::take(&mut current.older);
+            next.older.extend(current.config.generation().map(Arc::downgrade));
+            next.older.retain(|generation| generation.strong_count() > 0);
+            let superseded = next.older.iter().filter_map(Weak::upgrade).collect();
+            *current = next;
+            superseded
+        };
+        // Outside the lock: pools are told, who tell observers.
+        superseded.iter().for_each(|generation: &Arc<Generation>| generation.supersede(older));
+    }
+
+    /// The number of the present one.
+    pub fn generation(&self) -> u64 {
+        self.0.0.lock().number
+    }
+}
+
+impl fmt::Debug for TlsHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+// === impl Replaceable ===
+
+impl Replaceable {
+    fn new(config: &TlsConfig) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Current::new(config, 1))))
+    }
+
+    pub(crate) fn config(&self) -> TlsConfig {
+        self.0.lock().config.clone()
+    }
+
+    pub(crate) fn for_proxies(&self) -> Result<TlsConfig, ConnectError> {
+        let proxies = self.0.lock().proxies.clone();
+        proxies.get()
+    }
+}
+
+impl fmt::Debug for Replaceable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let current = self.0.lock();
+        f.debug_struct("TlsHandle").field("generation", &current.number).field("config", &current.config).finish()
+    }
+}
+
+impl Current {
+    fn new(config: &TlsConfig, number: u64) -> Self {
+        let config = config.as_generation(number);
+        let proxies = config.for_proxies();
+        Self { config, proxies, number, older: Vec::new() }
+    }
+}
+
+// === impl TlsLayer ===
+
+impl TlsLayer {
+    /// As [`new`](Self::new), with a handle by which the configuration can be replaced. Clones of the layer have the
+    /// same, and so has its [`proxy_connector`](Self::proxy_connector).
+    pub fn replaceable(config: TlsConfig) -> (Self, TlsHandle) {
+        let replaceable = Replaceable::new(&config);
+        (Self::of(LazyConfig::replaceable(Arc::clone(&replaceable))), TlsHandle(replaceable))
+    }
+}
+
+// === impl TlsConnector ===
+
+impl TlsConnector {
+    /// As [`TlsConfig::tls_connector`], with a handle by which the configuration can be replaced.
+    pub fn replaceable(config: TlsConfig) -> (Self, TlsHandle) {
+        let replaceable = Replaceable::new(&config);
+        (Self::of(LazyConfig::replaceable(Arc::clone(&replaceable))), TlsHandle(replaceable))
+    }
+}
