@@ -3,12 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use skybridge::{
-    Cause, Client, Delivery, Error, Roots, TlsConfig, TlsLayer,
+    Cause, Client, ClientIdentity, Delivery, Error, Event, Observe, ResponseExt, Roots, TlsConfig, TlsLayer,
     types::{Advice, TlsAlert},
 };
 use skybridge_testkit::{certs::Ca, observe::Recorder, origin::Origin};
-use std::error::Error as StdError;
+use std::{
+    error::Error as StdError,
+    sync::{Arc, Mutex},
+};
 
 fn alert(error: &Error) -> Option<&TlsAlert> {
     if let Cause::Tls(alert) = error.cause() {
@@ -123,5 +127,96 @@ async fn clients_of_different_certificates_share_no_connection_and_no_session() 
         assert_eq!(seen, [(false, one.clone()), (false, two), (true, one)], "HTTP/2 {http2}, TLS 1.2 {tls12}");
         let on = origin.requests().into_iter().map(|request| request.connection).collect::<Vec<_>>();
         assert_eq!(on, [0, 1, 0, 1, 2], "HTTP/2 {http2}, TLS 1.2 {tls12}");
+    }
+}
+
+/// Notes all that an event can be made to say.
+#[derive(Clone, Default)]
+struct Diary(Arc<Mutex<String>>);
+
+impl Observe for Diary {
+    fn observe(&self, event: &Event<'_>) {
+        self.0.lock().unwrap().push_str(&format!("{event:?}\n"));
+    }
+}
+
+/// Each text that a part of these bytes would be in: base64 at each offset, hexadecimal, a list of numbers.
+fn spellings(secret: &[u8]) -> Vec<String> {
+    let base64 = (0..3).map(|at| STANDARD.encode(&secret[at..at + 24])[..30].to_owned());
+    let hex: String = secret[..12].iter().map(|byte| format!("{byte:02x}")).collect();
+    let list = format!("{:?}", &secret[..8]);
+    base64.chain([hex.to_uppercase(), hex, list.trim_matches(['[', ']']).to_owned()]).collect()
+}
+
+/// Of identities, tickets, keys and the passwords of files, whatever becomes of a call.
+#[tokio::test]
+async fn no_key_and_no_ticket_is_in_what_is_printed_of_a_client_or_its_errors_and_events() {
+    let (root, clients, others) = (Ca::new("root"), Ca::new("clients"), Ca::new("others"));
+    let (me, stranger) = (clients.client("me"), others.client("stranger"));
+    let diary = Diary::default();
+    let mut said = String::new();
+    for (tls12, http2) in [(false, false), (false, true), (true, false)] {
+        let origin = if http2 { Origin::h2c() } else { Origin::h1() }.tls(&root.leaf(["localhost"]));
+        let origin = origin.require_client_cert(&clients);
+        let origin = if tls12 { origin.tls12() } else { origin }.start().await;
+        let url = format!("https://localhost:{}/", origin.addr().port());
+        for me in [&me, &stranger] {
+            let (chain, key) = (me.chain_pem(), me.key_pem());
+            let identity = ClientIdentity::from_pem(chain.as_bytes(), key.as_bytes()).unwrap();
+            said += &format!("{identity:?}");
+            let builder = || TlsConfig::builder().roots(Roots::Given(vec![root.der()]));
+            let by_pem = builder().client_auth_pem_for("**.localhost", chain.as_bytes(), key.as_bytes());
+            let by_pem = by_pem.client_auth_pem(chain.as_bytes(), key.as_bytes());
+            let asked: Arc<Mutex<String>> = Arc::default();
+            let noted = Arc::clone(&asked);
+            let chosen = builder().client_auth(move |request| {
+                noted.lock().unwrap().push_str(&format!("{request:?}"));
+                Some(identity.clone())
+            });
+            for builder in [by_pem, chosen] {
+                said += &format!("{builder:?}");
+                let config = builder.build().unwrap();
+                let (tls, handle) = TlsLayer::replaceable(config.clone());
+                let client = Client::builder().tls(tls.clone()).observer(Arc::new(diary.clone())).build();
+                for _ in 0..2 {
+                    match client.get(&url).await {
+                        Ok(response) => {
+                            said += &format!("{response:?} {:?}", response.connection());
+                            response.into_body().text().await.unwrap();
+                        }
+                        Err(error) => {
+                            let causes = std::iter::successors(error.source(), |error| (*error).source());
+                            said += &causes.map(|cause| format!("{cause:?} {cause}")).collect::<String>();
+                            said += &format!("{error:?} {error:#?} {error}");
+                        }
+                    }
+                    client.evict_all();
+                }
+                said += &format!("{config:?} {config:#?} {tls:?} {handle:?} {client:?} {:?}", config.tls_connector());
+                said += &format!("{:?} {:?}", config.rustls_config(), config.verifier());
+            }
+            said += &asked.lock().unwrap();
+        }
+    }
+    // What can't be read is no reason to print it.
+    for key in [me.key_pem().replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), me.key_pem().replacen('M', "!", 1)] {
+        let error = ClientIdentity::from_pem(me.chain_pem().as_bytes(), key.as_bytes()).unwrap_err();
+        said += &format!("{error:?} {error} {:?}", error.source());
+    }
+    let mixed = ClientIdentity::from_pem(me.chain_pem().as_bytes(), stranger.key_pem().as_bytes()).unwrap_err();
+    said += &format!("{mixed:?} {mixed}");
+    said += &diary.0.lock().unwrap();
+    assert!(said.contains("IdentityRequest") && said.contains("ClientIdentity") && said.len() > 10_000);
+    for me in [&me, &stranger] {
+        let key = me.key();
+        // From where on no two keys are alike: before it are algorithm and versions.
+        let secret = &key.secret_der()[36..];
+        for spelling in spellings(secret) {
+            assert!(!said.contains(&spelling), "{spelling}");
+        }
+        assert!(spellings(secret).iter().any(|base64| me.key_pem().replace('\n', "").contains(base64)));
+    }
+    for word in ["ticket: ", "secret: ", "PRIVATE", "PayloadU"] {
+        assert!(!said.contains(word), "{word}");
     }
 }
