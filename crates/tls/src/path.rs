@@ -35,6 +35,11 @@ impl Path {
         Self { presented: presented(leaf, others), pins, not_after: not_after(leaf), is_stapled: false }
     }
 
+    /// What its certificates take.
+    pub(crate) fn presented_bytes(&self) -> usize {
+        self.presented.iter().map(|certificate| certificate.len()).sum()
+    }
+
     /// The peer's own certificate.
     pub(crate) fn leaf(&self) -> Option<&CertificateDer<'static>> {
         self.presented.first()

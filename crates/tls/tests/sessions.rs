@@ -115,14 +115,36 @@ async fn a_server_that_does_not_resume_is_verified_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_number_of_peers_with_sessions_is_bounded() {
+async fn the_memory_of_sessions_is_bounded_and_the_oldest_peers_are_dropped() {
     let root = Ca::new("root");
     let world = World::h1(&root.leaf(["*.a.test"]));
-    let config = trusting(&root).build().unwrap();
-    for i in 0..257 {
-        world.exchange(&config, &format!("https://n{i}.a.test")).await;
+    for (bytes, kept) in [(16 << 10, 0..9), (1 << 20, 200..2_000)] {
+        let config = trusting(&root).session_memory(bytes).build().unwrap();
+        let name = |i: usize| format!("https://n{i}.a.test");
+        let all = if bytes > 1 << 18 { 600 } else { 20 };
+        for i in 0..all {
+            world.exchange(&config, &name(i)).await;
+        }
+        run_until_idle().await;
+        assert!(world.exchange(&config, &name(all - 1)).await.resumed);
+        assert!(!world.exchange(&config, &name(0)).await.resumed, "{bytes}");
+        let said = format!("{config:?}");
+        let peers: usize =
+            said.split("peers: ").nth(1).unwrap().split(' ').next().unwrap().trim_end_matches(',').parse().unwrap();
+        assert!(kept.contains(&peers), "{bytes}: {said}");
     }
-    run_until_idle().await;
-    assert!(world.exchange(&config, "https://n256.a.test").await.resumed);
-    assert!(!world.exchange(&config, "https://n0.a.test").await.resumed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_memory_for_sessions_each_handshake_is_a_full_one() {
+    let root = Ca::new("root");
+    for tls12 in [false, true] {
+        let origin = Origin::h1().tls(&root.leaf(["a.test"]));
+        let world = World::new(if tls12 { origin.tls12() } else { origin });
+        let config = trusting(&root).session_memory(0).build().unwrap();
+        for _ in 0..3 {
+            assert!(!world.exchange(&config, "https://a.test").await.resumed);
+        }
+        assert!(world.origin.handshakes().iter().all(|handshake| !handshake.resumed));
+    }
 }

@@ -5,6 +5,7 @@ use crate::{
     connects, memory, names, observed, passing,
     peer::Over,
     request::Shape,
+    sessions,
     stack::{Retry, Version},
 };
 use skybridge_counting::allocations;
@@ -27,6 +28,7 @@ pub(crate) fn gate() -> bool {
     good &= passing::gate();
     good &= names::gate();
     good &= connects::gate();
+    good &= sessions::gate();
     good &= observed::print();
     good &= memory::gate();
     println!("\n{}", if good { "no allocation above what is allowed" } else { "MORE than is allowed" });

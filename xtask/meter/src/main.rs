@@ -21,6 +21,7 @@ mod passing;
 mod peer;
 mod request;
 mod sealed;
+mod sessions;
 mod stack;
 
 use std::process::ExitCode;

@@ -3,7 +3,7 @@
 use crate::peer::Over;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use skybridge_tls::{
-    Roots, TlsConfig, TlsLayer,
+    Roots, TlsConfig, TlsConfigBuilder, TlsLayer,
     rustls::{
         ClientConfig, RootCertStore, ServerConfig,
         crypto::aws_lc_rs,
@@ -16,7 +16,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-const NAME: &str = "example.test";
+pub(crate) const NAME: &str = "example.test";
 
 #[expect(clippy::expect_used, reason = "nothing that it is made of comes from elsewhere")]
 static ENDS: LazyLock<Ends> = LazyLock::new(|| ends().expect("certificates"));
@@ -53,12 +53,15 @@ pub(crate) fn layer(over: Over) -> TlsLayer {
 /// What the stack trusts. Where nothing is sealed no certificate is made: how long a key takes to find is chance.
 #[expect(clippy::expect_used, reason = "a root that was just made can be read")]
 pub(crate) fn config(over: Over) -> TlsConfig {
+    builder(over).build().expect("a configuration")
+}
+
+pub(crate) fn builder(over: Over) -> TlsConfigBuilder {
     let builder = TlsConfig::builder();
-    let builder = match over {
+    match over {
         Over::Nothing => builder.insecure(),
         Over::Tls => builder.roots(Roots::Given(vec![ENDS.root.clone()])),
-    };
-    builder.build().expect("a configuration")
+    }
 }
 
 /// The peer's end.

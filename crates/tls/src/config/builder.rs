@@ -9,6 +9,7 @@ use crate::{
     identity::{ChooseIdentity, ClientIdentity, Given, Identity, IdentityRequest},
     pins::Pattern,
     revocation::Revocation,
+    sessions::{MEMORY, Sessions},
     spec::Resolved,
     verifier::{TrustStore, Verifier},
 };
@@ -42,6 +43,7 @@ pub struct TlsConfigBuilder {
     insecure: bool,
     provider: Option<Arc<CryptoProvider>>,
     key_log: Option<KeyLogTo>,
+    session_memory: usize,
     error: Option<TlsConfigError>,
 }
 
@@ -81,6 +83,7 @@ impl TlsConfigBuilder {
             insecure: false,
             provider: None,
             key_log: None,
+            session_memory: MEMORY,
             error: None,
         }
     }
@@ -318,6 +321,18 @@ impl TlsConfigBuilder {
         self
     }
 
+    /// How much memory the sessions may take that are kept to be resumed, in bytes (default: 1 MiB, which are those of
+    /// 400 peers or more with a certificate of 500 bytes); 0 keeps none, so that each handshake is a full one. The
+    /// oldest peer's are dropped first. It is an estimate: rustls keeps the peer's certificates with each session, and
+    /// doesn't tell how long a ticket is.
+    ///
+    /// Sessions of origins are kept apart from those of proxies, and those of each spec and each
+    /// [generation](crate::TlsHandle) from all others, with as much memory for each that is in use.
+    pub fn session_memory(mut self, bytes: usize) -> Self {
+        self.session_memory = bytes;
+        self
+    }
+
     /// Builds the configuration. Opens the key log, if there is to be one. Reads the system's roots, if they are to be
     /// trusted, and draws a first random byte: the first of a process takes aws-lc-rs tens of milliseconds, which no
     /// handshake should have to wait for.
@@ -368,7 +383,7 @@ impl TlsConfigBuilder {
                 identity: Arc::clone(&identity),
                 pins: self.pins.clone(),
                 knows_paths,
-                sessions: Arc::default(),
+                sessions: Sessions::new(self.session_memory),
                 generation: None,
                 given_keys: self.given_keys.clone(),
                 tls13,
@@ -413,6 +428,7 @@ impl TlsConfigBuilder {
             insecure: false,
             provider: self.provider.clone(),
             key_log: self.key_log.clone(),
+            session_memory: self.session_memory,
             error: None,
         }
     }

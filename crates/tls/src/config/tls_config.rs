@@ -134,7 +134,7 @@ impl TlsConfig {
             identity,
             pins: pins.clone(),
             knows_paths: *knows_paths,
-            sessions: Arc::default(),
+            sessions: self.0.sessions.others(),
             generation: generation.clone(),
             given_keys: GivenKeys::default(),
             tls13: *tls13,
@@ -163,7 +163,7 @@ impl TlsConfig {
 
     fn of_generation(&self, generation: &Arc<Generation>) -> Self {
         let fallback = self.fallback().map(|fallback| fallback.of_generation(generation));
-        let (sessions, generation) = (Arc::default(), Some(Arc::clone(generation)));
+        let (sessions, generation) = (self.0.sessions.others(), Some(Arc::clone(generation)));
         Self::new(Inner { sessions, generation, fallback, ..Inner::clone(&self.0) })
     }
 

@@ -15,10 +15,15 @@ use std::{
     sync::{Arc, MutexGuard},
 };
 
-/// The most peers whose sessions are kept.
-const PEERS: usize = 256;
+/// What sessions take by default, in bytes.
+pub(crate) const MEMORY: usize = 1 << 20;
 /// The most TLS 1.3 tickets that are kept for each peer: a ticket is used once.
 const TICKETS: usize = 8;
+/// What a session takes beside the certificates of its peer: its ticket, whose size rustls doesn't tell, its secret,
+/// and what is around them.
+const SESSION: usize = 512;
+/// What a peer takes beside its sessions.
+const PEER: usize = 512;
 
 /// Whose session it is. A session of one partition is never offered on behalf of another: to a peer that tracks its
 /// clients a ticket is as good as a cookie.
@@ -37,19 +42,28 @@ pub(crate) struct SessionFacts {
     pub(crate) client_auth: bool,
 }
 
-/// The sessions of a configuration, each with the facts of the connection that it comes from. Bounded: the oldest peer
-/// is evicted first.
-#[derive(Default)]
-pub(crate) struct Sessions(Mutex<PeerCache>);
+/// The sessions of a configuration, each with the facts of the connection that it comes from. Bounded by what they
+/// take: the oldest peer is evicted first.
+pub(crate) struct Sessions {
+    cache: Mutex<PeerCache>,
+    /// In bytes, estimated; 0: none are kept.
+    most: usize,
+}
 
 #[derive(Default)]
 struct PeerCache {
     peers: HashMap<SessionKey, PeerSessions>,
+    /// The oldest first: those that may have several tickets.
     order: VecDeque<SessionKey>,
+    /// Those that were left with one, for want of memory. They are older.
+    trimmed: VecDeque<SessionKey>,
+    bytes: usize,
 }
 
 #[derive(Default)]
 struct PeerSessions {
+    /// What they took when that was last looked at.
+    bytes: usize,
     group: Option<NamedGroup>,
     tls12: Option<(Tls12ClientSessionValue, SessionFacts)>,
     tls13: VecDeque<(Tls13ClientSessionValue, SessionFacts)>,
@@ -58,12 +72,21 @@ struct PeerSessions {
 // === impl Sessions ===
 
 impl Sessions {
+    pub(crate) fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { cache: Mutex::default(), most })
+    }
+
+    /// As many others.
+    pub(crate) fn others(&self) -> Arc<Self> {
+        Self::new(self.most)
+    }
+
     pub(crate) fn group(&self, key: &SessionKey) -> Option<NamedGroup> {
         self.cache().peers.get(key)?.group
     }
 
     pub(crate) fn set_group(&self, key: &SessionKey, group: NamedGroup) {
-        self.cache().entry(key).group = Some(group);
+        self.change(key, |peer| peer.group = Some(group));
     }
 
     pub(crate) fn tls12(&self, key: &SessionKey, now: UnixTime) -> Option<(Tls12ClientSessionValue, SessionFacts)> {
@@ -72,14 +95,8 @@ impl Sessions {
     }
 
     pub(crate) fn set_tls12(&self, key: &SessionKey, session: Option<(Tls12ClientSessionValue, SessionFacts)>) {
-        let mut cache = self.cache();
-        match session {
-            Some(session) => cache.entry(key).tls12 = Some(session),
-            None => {
-                if let Some(entry) = cache.peers.get_mut(key) {
-                    entry.tls12 = None;
-                }
-            }
+        if session.is_some() || self.cache().peers.contains_key(key) {
+            self.change(key, |peer| peer.tls12 = session);
         }
     }
 
@@ -92,20 +109,34 @@ impl Sessions {
         let mut cache = self.cache();
         let tickets = &mut cache.peers.get_mut(key)?.tls13;
         tickets.retain(|(_, facts)| facts.path.is_valid_at(now));
-        tickets.pop_back()
+        let taken = tickets.pop_back();
+        cache.count(key);
+        taken
     }
 
     pub(crate) fn add_tls13(&self, key: &SessionKey, ticket: Tls13ClientSessionValue, facts: SessionFacts) {
-        let mut cache = self.cache();
-        let tickets = &mut cache.entry(key).tls13;
-        if tickets.len() == TICKETS {
-            tickets.pop_front();
+        self.change(key, |peer| {
+            if peer.tls13.len() == TICKETS {
+                peer.tls13.pop_front();
+            }
+            peer.tls13.push_back((ticket, facts));
+        });
+    }
+
+    /// Changes what is kept of a peer, and makes room for it.
+    fn change(&self, key: &SessionKey, change: impl FnOnce(&mut PeerSessions)) {
+        if self.most == 0 {
+            return;
         }
-        tickets.push_back((ticket, facts));
+        let mut cache = self.cache();
+        let peer = cache.entry(key);
+        change(peer);
+        cache.count(key);
+        while cache.bytes > self.most && cache.drop_one() {}
     }
 
     fn cache(&self) -> MutexGuard<'_, PeerCache> {
-        self.0.lock()
+        self.cache.lock()
     }
 }
 
@@ -115,16 +146,59 @@ impl fmt::Debug for Sessions {
     }
 }
 
-// === impl Shelf ===
+// === impl PeerSessions ===
+
+impl PeerSessions {
+    /// What they take, about: rustls keeps the peer's certificates with each.
+    fn size(&self) -> usize {
+        let facts = self.tls13.iter().map(|(_, facts)| facts).chain(self.tls12.as_ref().map(|(_, facts)| facts));
+        let (mut bytes, mut path) = (PEER, std::ptr::null());
+        for facts in facts {
+            let presented = facts.path.presented_bytes();
+            bytes += SESSION + presented;
+            // Those of one connection share ours.
+            if !std::ptr::eq(path, Arc::as_ptr(&facts.path)) {
+                bytes += presented;
+                path = Arc::as_ptr(&facts.path);
+            }
+        }
+        bytes
+    }
+}
+
+// === impl PeerCache ===
 
 impl PeerCache {
     fn entry(&mut self, key: &SessionKey) -> &mut PeerSessions {
         if !self.peers.contains_key(key) {
-            if self.order.len() == PEERS {
-                self.order.pop_front().map(|first| self.peers.remove(&first));
-            }
             self.order.push_back(key.clone());
         }
         self.peers.entry(key.clone()).or_default()
+    }
+
+    /// What is kept of a peer has changed.
+    fn count(&mut self, key: &SessionKey) {
+        if let Some(peer) = self.peers.get_mut(key) {
+            let (before, after) = (peer.bytes, peer.size());
+            peer.bytes = after;
+            self.bytes = self.bytes + after - before;
+        }
+    }
+
+    /// Drops what is missed least: all tickets but the latest of the oldest peer that has several, or else the oldest
+    /// peer. False when nothing is left.
+    fn drop_one(&mut self) -> bool {
+        if let Some(key) = self.order.pop_front() {
+            if let Some(peer) = self.peers.get_mut(&key) {
+                peer.tls13.drain(..peer.tls13.len().saturating_sub(1));
+                peer.tls13.shrink_to_fit();
+            }
+            self.count(&key);
+            self.trimmed.push_back(key);
+            return true;
+        }
+        let Some(evicted) = self.trimmed.pop_front().and_then(|key| self.peers.remove(&key)) else { return false };
+        self.bytes -= evicted.bytes;
+        true
     }
 }
