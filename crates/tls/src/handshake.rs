@@ -1,4 +1,7 @@
-use crate::{MaybeTls, TlsConfig, TlsError, classify, ech::Offer, handshake_capture, identity, peer::Peer, tls_info};
+use crate::{
+    MaybeTls, TlsConfig, TlsError, classify, ech::Offer, handshake_capture, identity, metered::Metered, peer::Peer,
+    tls_info,
+};
 use skybridge_core::{ConnInfo, EventKind, Io, TlsInfo};
 use std::{
     future::{Future, poll_fn},
@@ -17,8 +20,11 @@ pub(crate) async fn handshake<I: Io>(
 ) -> Result<(MaybeTls<I>, TlsInfo), TlsError> {
     let (client, store) = config.for_connection(&peer, ech.and_then(Offer::mode)).map_err(TlsError::Handshake)?;
     let by_peer = config.identity().is_by_peer();
-    let mut connecting = pin!(TlsConnector::from(Arc::new(client)).connect(peer.name.clone(), io));
+    let mut connecting = pin!(TlsConnector::from(Arc::new(client)).connect(peer.name.clone(), Metered::new(io)));
     let connected = poll_fn(|cx| {
+        if let Some(io) = connecting.as_mut().get_mut().get_mut() {
+            io.refill();
+        }
         let (poll, captured) = handshake_capture::capture(|| match by_peer {
             true => identity::asked_by(&peer, || connecting.as_mut().poll(cx)),
             false => connecting.as_mut().poll(cx),
@@ -26,7 +32,7 @@ pub(crate) async fn handshake<I: Io>(
         store.add(captured);
         poll
     });
-    let stream = match connected.await {
+    let mut stream = match connected.await {
         Ok(stream) => stream,
         Err(error) => {
             let error = store.refused().unwrap_or_else(|| classify::handshake(error, &peer.text));
@@ -49,6 +55,7 @@ pub(crate) async fn handshake<I: Io>(
         }
     }
     let info = tls_info::collect(stream.get_ref().1, facts, &peer, ech, config, &**link.route.ctx().runtime())?;
+    stream.get_mut().0.lift();
     let io = match config.generation() {
         None => MaybeTls::tls(stream),
         Some(generation) => MaybeTls::replaceable(stream, generation.cut(peer.session.port.is_some())),

@@ -1,6 +1,7 @@
 use crate::{
     classify,
     generation::{Cut, Waits},
+    metered::Metered,
 };
 use skybridge_core::Io;
 use std::{
@@ -19,14 +20,14 @@ pub struct MaybeTls<I>(Stream<I>);
 enum Stream<I> {
     Plain(I),
     /// Boxed, so that the plain variant isn't as large.
-    Tls(Box<TlsStream<I>>),
+    Tls(Box<TlsStream<Metered<I>>>),
     /// The same where its configuration may be replaced.
     Replaceable(Box<Replaceable<I>>),
 }
 
 /// A stream that ends when its configuration was replaced, if that is to be.
 struct Replaceable<I> {
-    tls: TlsStream<I>,
+    tls: TlsStream<Metered<I>>,
     cut: Arc<Cut>,
 }
 
@@ -54,11 +55,11 @@ impl<I> MaybeTls<I> {
         Self(Stream::Plain(io))
     }
 
-    pub(crate) fn tls(io: TlsStream<I>) -> Self {
+    pub(crate) fn tls(io: TlsStream<Metered<I>>) -> Self {
         Self(Stream::Tls(Box::new(io)))
     }
 
-    pub(crate) fn replaceable(tls: TlsStream<I>, cut: Arc<Cut>) -> Self {
+    pub(crate) fn replaceable(tls: TlsStream<Metered<I>>, cut: Arc<Cut>) -> Self {
         Self(Stream::Replaceable(Box::new(Replaceable { tls, cut })))
     }
 
@@ -66,8 +67,8 @@ impl<I> MaybeTls<I> {
     pub fn get_ref(&self) -> &I {
         match &self.0 {
             Stream::Plain(io) => io,
-            Stream::Tls(io) => io.get_ref().0,
-            Stream::Replaceable(stream) => stream.tls.get_ref().0,
+            Stream::Tls(io) => io.get_ref().0.get_ref(),
+            Stream::Replaceable(stream) => stream.tls.get_ref().0.get_ref(),
         }
     }
 }
@@ -79,7 +80,7 @@ impl<I: Io> AsyncRead for MaybeTls<I> {
             Stream::Plain(io) => Pin::new(io).poll_read(cx, buf),
             Stream::Tls(io) => out_of_line(move || Pin::new(io).poll_read(cx, buf).map_err(classify::read)),
             Stream::Replaceable(stream) => {
-                let read = |io: &mut TlsStream<I>, cx: &mut Context<'_>| Pin::new(io).poll_read(cx, buf);
+                let read = |io: &mut TlsStream<Metered<I>>, cx: &mut Context<'_>| Pin::new(io).poll_read(cx, buf);
                 stream.poll(Waits::ToRead, cx, read).map_err(classify::read)
             }
         }
@@ -127,7 +128,7 @@ impl<I> Replaceable<I> {
         &mut self,
         waits: Waits,
         cx: &mut Context<'_>,
-        poll: impl FnOnce(&mut TlsStream<I>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        poll: impl FnOnce(&mut TlsStream<Metered<I>>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         self.cut.check()?;
         let polled = poll(&mut self.tls, cx);

@@ -95,6 +95,7 @@ mod identity;
 mod invalid_certificate;
 mod io;
 mod layer;
+mod metered;
 mod outline;
 mod path;
 mod peer;

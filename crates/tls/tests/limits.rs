@@ -3,20 +3,30 @@
 
 mod support;
 
-use skybridge_core::{ConnectError, Connector, Phase, Timeouts};
+use skybridge_core::{ConnInfo, ConnectError, Connector, Link, Phase, Route, Timeouts};
 use skybridge_testkit::{
     certs::{Ca, Cert},
     drop_walk::drop_walk,
-    executor::Executor,
+    executor::{Executor, run_until_idle},
     fixtures,
     net::{Conn, Network},
     origin::Origin,
 };
 use skybridge_tls::{TlsConfig, TlsLayer};
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{
+    future::{Future, pending, poll_fn},
+    io,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
 use support::{ADDR, World, trusting};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, duplex, split},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, duplex, split},
     time::Instant,
 };
 use tokio_rustls::TlsAcceptor;
@@ -160,4 +170,125 @@ async fn a_handshake_can_be_dropped_at_any_await() {
     )
     .await;
     assert!(walked.drops > 3, "{walked:?}");
+}
+
+/// A link whose reads are counted.
+struct Counted {
+    io: tokio::io::DuplexStream,
+    read: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+        self.read.fetch_add(buf.filled().len() - before, SeqCst);
+        polled
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+/// Certificates that are nearly as long as TLS allows, all of them there at once.
+#[tokio::test(start_paused = true)]
+async fn a_poll_of_a_handshake_reads_no_more_than_64_kib() {
+    let root = Ca::new("root");
+    let long = |which: usize| {
+        let names: Vec<_> = (0..780).map(|n| format!("n{which}-{n:04}-of-many-names.test")).collect();
+        root.leaf(names.iter().map(String::as_str)).chain()[0].clone()
+    };
+    let cert = (0..3).fold(root.leaf(["a.test"]), |cert, which| cert.also(long(which)));
+    let length: usize = cert.chain().iter().map(|certificate| certificate.len()).sum();
+    assert!((62 << 10..0xffff - 100).contains(&length), "{length}");
+    let (executor, read) = (Executor::new(), Arc::new(AtomicUsize::new(0)));
+    let below = {
+        let read = Arc::clone(&read);
+        tower::service_fn(move |route: Route| {
+            let (near, far) = duplex(1 << 20);
+            let server = TlsAcceptor::from(Arc::new(cert.server(&[])));
+            tokio::spawn(async move {
+                server.accept(far).await.map(|tls| {
+                    tokio::spawn(async move {
+                        let _tls = tls;
+                        pending::<()>().await;
+                    })
+                })
+            });
+            let endpoint = fixtures::endpoint(ADDR);
+            let info = ConnInfo::new(&route.attempt(endpoint.clone()), None, endpoint);
+            let io = Counted { io: near, read: Arc::clone(&read) };
+            async move { Ok::<_, ConnectError>(Link::new(io, info)) }
+        })
+    };
+    let config = trusting(&root).build().unwrap();
+    let route = fixtures::route("https://a.test", [ADDR], executor.ctx());
+    let mut connecting = pin!(TlsLayer::new(config).layer(below).connect(route));
+    let (mut polls, mut most) = (0, 0);
+    loop {
+        let before = read.load(SeqCst);
+        let polled = poll_fn(|cx| Poll::Ready(connecting.as_mut().poll(cx))).await;
+        polls += 1;
+        most = most.max(read.load(SeqCst) - before);
+        if let Poll::Ready(connected) = polled {
+            assert!(connected.is_ok(), "{connected:?}");
+            break;
+        }
+        run_until_idle().await;
+    }
+    assert!(most > 40 << 10 && most <= 64 << 10 && read.load(SeqCst) > 64 << 10, "{most} of {read:?} in {polls} polls");
+}
+
+/// On one thread: whoever else has something to do is polled between any two polls of each of them.
+#[tokio::test(start_paused = true)]
+async fn two_hundred_handshakes_at_once_leave_other_tasks_served() {
+    let root = Ca::new("root");
+    let world = World::new(Origin::h1().tls(&root.leaf(["*.a.test"])));
+    let config = trusting(&root).build().unwrap();
+    let turns = Arc::new(AtomicUsize::new(0));
+    let other = {
+        let turns = Arc::clone(&turns);
+        tokio::spawn(async move {
+            loop {
+                turns.fetch_add(1, SeqCst);
+                tokio::task::yield_now().await;
+            }
+        })
+    };
+    let mut connects = tokio::task::JoinSet::new();
+    for n in 0..200 {
+        let route = world.route(&format!("https://n{n}.a.test"));
+        let mut connecting = Box::pin(TlsLayer::new(config.clone()).layer(world.net.connector()).connect(route));
+        let turns = Arc::clone(&turns);
+        connects.spawn(async move {
+            let (mut polls, mut last, mut starved) = (0, None, 0);
+            let connected = poll_fn(|cx| {
+                let now = turns.load(SeqCst);
+                starved += usize::from(last == Some(now));
+                (last, polls) = (Some(now), polls + 1);
+                connecting.as_mut().poll(cx)
+            });
+            let connected = connected.await;
+            (connected.is_ok(), polls, starved)
+        });
+    }
+    let mut polls = 0;
+    while let Some(done) = connects.join_next().await {
+        let (connected, own, starved) = done.unwrap();
+        assert_eq!((connected, starved), (true, 0), "in {own} polls");
+        polls += own;
+    }
+    other.abort();
+    assert!(polls >= 400, "each begins, and goes on when its peer has answered: {polls}");
 }

@@ -308,6 +308,7 @@ impl LazyConfig {
         match &*self.0 {
             Lazy::Built(config) => config.permits_cleartext(),
             Lazy::OnFirstUse { result, .. } => !matches!(result.get(), Some(Ok(config)) if !config.permits_cleartext()),
+            Lazy::Replaceable { by, .. } => by.config().permits_cleartext(),
         }
     }
 
