@@ -64,6 +64,7 @@ impl Observe for Panicking {
             | EventKind::ProxyStep(..)
             | EventKind::TlsFallback { .. }
             | EventKind::PinsNotEnforced(_)
+            | EventKind::TlsUnverified { .. }
             | EventKind::AddressesFound { .. }
             | EventKind::LeftOut { .. }
             | EventKind::Postponed(..)

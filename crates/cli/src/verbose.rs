@@ -64,6 +64,9 @@ pub(crate) fn event(event: &Event<'_>, secrets: Secrets, runtime: &dyn Runtime) 
             let (id, who) = (id(event), if *by_peer { "the peer" } else { "this side" });
             print('*', format_args!("connection {id}: {who} reset stream {stream} ({code})"));
         }
+        EventKind::TlsUnverified { name } => {
+            print('*', format_args!("NOT VERIFIED: whoever is on the path can be {name}"));
+        }
         EventKind::TlsFallback { from, to, error } => {
             let why = error.reason().map_or_else(|| innermost(*error), str::to_owned);
             print('*', format_args!("TLS FALLBACK from {from} to {to}, on another connection: {why}"));

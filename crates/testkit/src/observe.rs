@@ -118,6 +118,7 @@ fn detail(kind: &EventKind<'_>) -> Option<String> {
             format!("{code} {last_stream} {debug_data}").trim_end().to_owned()
         }
         EventKind::StreamReset { code, stream, .. } => format!("{code} {stream}"),
+        EventKind::TlsUnverified { name } => (*name).to_owned(),
         EventKind::TlsFallback { from, to, error } => format!("{from} to {to}: {}", root(*error)),
         EventKind::PinsNotEnforced(told) => told.to_string(),
         EventKind::LeftOut { addresses, limit } => format!("{addresses} ({limit})"),

@@ -1,6 +1,6 @@
 use crate::{TlsConfig, path::Path, subject};
 use rustls::pki_types::ServerName;
-use skybridge_core::{Certificate, CertificateScope, Origin, StatusListener};
+use skybridge_core::{Certificate, CertificateScope, Origin, StatusListener, Trust};
 use std::{
     sync::{Arc, Weak},
     time::{Duration, SystemTime},
@@ -15,7 +15,7 @@ pub(crate) struct VerifiedPeer {
 
 impl CertificateScope for VerifiedPeer {
     fn covers(&self, origin: &Origin) -> bool {
-        self.config.knows_paths()
+        self.path.trust == Trust::Verified
             && self.names(origin)
             && self.config.pins().are_met(&host(origin), &self.path.pins, self.config.clock().current_time())
     }

@@ -105,10 +105,16 @@ pub(crate) fn signature(error: rustls::Error, leaf: &[u8]) -> rustls::Error {
     }
 }
 
-/// A certificate that the system's verifier rejected.
-#[cfg(feature = "platform-verifier")]
-pub(crate) fn platform(error: rustls::Error, leaf: &rustls::pki_types::CertificateDer<'_>, name: &str) -> TlsError {
-    let rustls::Error::InvalidCertificate(reason) = error else { return TlsError::Handshake(error) };
+/// A certificate that the verifier of somebody else rejected.
+pub(crate) fn refused_by_another(
+    error: rustls::Error,
+    leaf: &rustls::pki_types::CertificateDer<'_>,
+    name: &str,
+) -> TlsError {
+    let reason = match error {
+        rustls::Error::InvalidCertificate(reason) => reason,
+        error => return TlsError::Certificate { name: name.into(), source: InvalidCertificate::Refused(error).into() },
+    };
     match reason {
         CertificateError::UnknownIssuer => TlsError::UnknownIssuer { name: name.into(), issuer: None, alone: false },
         CertificateError::Revoked => TlsError::Revoked { name: name.into(), issuer: None, since: None },
@@ -125,7 +131,6 @@ pub(crate) fn platform(error: rustls::Error, leaf: &rustls::pki_types::Certifica
     }
 }
 
-#[cfg(feature = "platform-verifier")]
 fn not_valid_for(name: &str, leaf: &rustls::pki_types::CertificateDer<'_>) -> TlsError {
     let key = EndEntityCert::try_from(leaf).map(|leaf| leaf.subject_public_key_info());
     TlsError::NotValidForName {

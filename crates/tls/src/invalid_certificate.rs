@@ -12,6 +12,8 @@ pub(crate) enum InvalidCertificate {
     Found(Fault),
     /// By rustls, or a verifier of the system.
     Rustls(CertificateError),
+    /// By such a verifier, for a reason that isn't the certificate's.
+    Refused(rustls::Error),
     /// By us: its extended key usage doesn't name servers.
     NotForServers,
     /// By us: its key usage doesn't name what a handshake needs.
@@ -22,6 +24,7 @@ impl fmt::Display for InvalidCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let error = match self {
             Self::Webpki(error) => error,
+            Self::Refused(error) => return f.write_str(&words::of_handshake(error)),
             Self::Found(fault) => return fault.fmt(f),
             Self::Rustls(error) => return f.write_str(&words::of_certificate(error)),
             Self::NotForServers => return f.write_str("its extended key usage doesn't allow server authentication"),

@@ -60,7 +60,7 @@ impl TlsConfig {
             name: Arc::clone(&peer.text),
             sni: peer.sni(),
             alpn: crate::alpn::offer(Some(options.http_versions)).into_iter().map(text).collect(),
-            trust: self.trust(),
+            trust: self.trust(&peer.text),
             pins: self.pins().of(&peer.text, peer.host.as_deref(), self.clock().current_time()),
             client_certificate: self.identity().may_have_one_for(&peer.text),
             ech,

@@ -1,6 +1,6 @@
 use crate::{Pin, described_path::describe, x509};
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
-use skybridge_core::Certificate;
+use skybridge_core::{Certificate, Trust};
 use webpki::{EndEntityCert, VerifiedPath};
 
 /// What is remembered of a peer's certificate path.
@@ -14,6 +14,8 @@ pub(crate) struct Path {
     pub(crate) not_after: Option<UnixTime>,
     /// Whether something was stapled to the peer's own certificate.
     pub(crate) is_stapled: bool,
+    /// Who has verified it.
+    pub(crate) trust: Trust,
 }
 
 /// The most certificates of a peer that are kept.
@@ -25,14 +27,15 @@ impl Path {
         let leaf = path.end_entity().der();
         let times = path.intermediate_certificates().map(|certificate| not_after(&certificate.der()));
         let not_after = times.chain([not_after(&leaf)]).flatten().min();
-        Self { presented: presented(&leaf, others), pins: pins(path), not_after, is_stapled: false }
+        let (presented, pins, trust) = (presented(&leaf, others), pins(path), Trust::Verified);
+        Self { presented, pins, not_after, is_stapled: false, trust }
     }
 
     /// The leaf alone: because it is trusted itself, or because this crate's verifier has built no path.
-    pub(crate) fn of_leaf(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Self {
+    pub(crate) fn of_leaf(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>], trust: Trust) -> Self {
         let key = EndEntityCert::try_from(leaf).map(|certificate| certificate.subject_public_key_info());
         let pins = key.iter().map(|key| Pin::of_key(&[key.as_ref()])).collect();
-        Self { presented: presented(leaf, others), pins, not_after: not_after(leaf), is_stapled: false }
+        Self { presented: presented(leaf, others), pins, not_after: not_after(leaf), is_stapled: false, trust }
     }
 
     /// What its certificates take.

@@ -1,7 +1,7 @@
 use crate::{
     MaybeTls, TlsConfig, TlsError, again::Again, config::LazyConfig, ech::Offer, handshake::handshake, peer::Peer,
 };
-use skybridge_core::{BoxError, ConnInfo, ConnectError, Io, Link, Phase, phase_timeout};
+use skybridge_core::{BoxError, ConnInfo, ConnectError, EventKind, Io, Link, Phase, Trust, phase_timeout};
 use std::time::Duration;
 
 /// How long a handshake may take by default.
@@ -41,6 +41,9 @@ pub(crate) async fn tls_connect<I: Io>(
     let ctx = info.route.ctx().clone();
     match phase_timeout(&ctx, Phase::Tls, limit, handshake(io, peer, offer.as_deref(), &config, &info)).await {
         Ok(Ok((io, tls))) => {
+            if tls.trust == Trust::Unverified {
+                ctx.emit(Some(info.attempt), None, EventKind::TlsUnverified { name: name(&info) });
+            }
             info.tls = Some(tls);
             info.timings.set(Phase::Tls, guard.done());
             Ok(Link::new(io, info))
@@ -51,6 +54,12 @@ pub(crate) async fn tls_connect<I: Io>(
         }
         Err(timed_out) => Err(guard.fail(timed_out).into()),
     }
+}
+
+/// With whom the link is: a proxy on the way, or the origin.
+fn name(info: &ConnInfo) -> &str {
+    let proxy = info.route.proxies.get(info.proxies_passed);
+    proxy.map_or_else(|| info.route.target.origin().name(), |proxy| &*proxy.host)
 }
 
 impl From<ConnectError> for HandshakeFailed {

@@ -3,7 +3,7 @@ use crate::{
     sessions::SessionFacts,
 };
 use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
-use skybridge_core::{Runtime, TlsInfo, Trust};
+use skybridge_core::{Runtime, TlsInfo};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -33,7 +33,7 @@ pub(crate) fn collect(
     }
     info.client_auth = client_auth;
     info.valid_until = valid_until(&path, config, runtime);
-    info.trust = if config.knows_paths() { Trust::Verified } else { Trust::Other };
+    info.trust = path.trust;
     info.pins = path.pins.iter().map(|pin| pin.to_string().into()).collect();
     Ok(info)
 }

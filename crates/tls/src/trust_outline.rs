@@ -6,6 +6,8 @@ pub enum TrustOutline {
     Roots(usize),
     /// The system's own verifier.
     Platform,
+    /// A verifier that was given.
+    Custom,
     /// Anyone: it is not verified.
     Anyone,
 }

@@ -1,22 +1,27 @@
 use crate::{
     Pins, TlsError, TrustOutline, anchors::Anchors, classify, described_path::describe, fault::Chain,
-    handshake_capture, path, path::Path, peer, revocation::Revocation, subject, trusted_leaf,
+    handshake_capture, path, path::Path, peer, pins::Pattern, revocation::Revocation, subject, trusted_leaf,
 };
 use rustls::{
     DigitallySignedStruct, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature},
+    crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime},
 };
+use skybridge_core::Trust;
 use std::{cell::RefCell, fmt, sync::Arc};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 /// Verifies peers. All connections of a configuration share it: see [`handshake_capture`].
 pub(crate) struct Verifier {
-    trust: TrustStore,
-    algorithms: WebPkiSupportedAlgorithms,
-    pins: Pins,
-    revocation: Revocation,
+    pub(crate) trust: TrustStore,
+    pub(crate) algorithms: WebPkiSupportedAlgorithms,
+    pub(crate) pins: Pins,
+    pub(crate) revocation: Revocation,
+    /// The hosts that aren't verified.
+    pub(crate) exempt: Vec<Pattern>,
+    /// The most intermediate certificates of a path. webpki has a bound of its own.
+    pub(crate) most_intermediates: usize,
 }
 
 /// Who may vouch for a peer.
@@ -26,6 +31,8 @@ pub(crate) enum TrustStore {
     /// Whoever the system's own verifier trusts; it doesn't say by which path.
     #[cfg(feature = "platform-verifier")]
     Platform(rustls_platform_verifier::Verifier),
+    /// Whoever a user's own verifier trusts.
+    Custom(Arc<dyn ServerCertVerifier>),
     /// Anyone: nothing is verified but pins.
     Anyone,
 }
@@ -33,16 +40,14 @@ pub(crate) enum TrustStore {
 // === impl Verifier ===
 
 impl Verifier {
-    pub(crate) fn new(trust: TrustStore, provider: &CryptoProvider, pins: Pins, revocation: Revocation) -> Self {
-        Self { trust, algorithms: provider.signature_verification_algorithms, pins, revocation }
-    }
-
-    /// Who may vouch for a peer.
-    pub(crate) fn trust(&self) -> TrustOutline {
+    /// Who may vouch for a peer of this name.
+    pub(crate) fn trust(&self, name: &str) -> TrustOutline {
         match &self.trust {
+            _ if self.is_exempt(name) => TrustOutline::Anyone,
             TrustStore::Anchors(anchors) => TrustOutline::Roots(anchors.count()),
             #[cfg(feature = "platform-verifier")]
             TrustStore::Platform(_) => TrustOutline::Platform,
+            TrustStore::Custom(_) => TrustOutline::Custom,
             TrustStore::Anyone => TrustOutline::Anyone,
         }
     }
@@ -53,8 +58,12 @@ impl Verifier {
             TrustStore::Anchors(anchors) => anchors.for_webpki(),
             #[cfg(feature = "platform-verifier")]
             TrustStore::Platform(_) => &[],
-            TrustStore::Anyone => &[],
+            TrustStore::Custom(_) | TrustStore::Anyone => &[],
         }
+    }
+
+    fn is_exempt(&self, name: &str) -> bool {
+        self.exempt.iter().any(|pattern| pattern.matches(name))
     }
 
     fn verify_peer(
@@ -63,25 +72,23 @@ impl Verifier {
         others: &[CertificateDer<'_>],
         server: &ServerName<'_>,
         now: UnixTime,
-        #[cfg_attr(
-            not(feature = "platform-verifier"),
-            expect(unused_variables, reason = "only the platform's verifier reads it")
-        )]
         ocsp: &[u8],
     ) -> Result<Path, TlsError> {
         let name = peer::as_text(server);
+        let of_another = |result: Result<ServerCertVerified, rustls::Error>| {
+            result.map_err(|error| match classify::refused_by_another(error, leaf, &name) {
+                TlsError::UnknownIssuer { name, .. } if self.is_self_signed(leaf) => TlsError::SelfSigned { name },
+                error => error.of_chain(leaf, others),
+            })?;
+            self.check_pins(Path::of_leaf(leaf, others, Trust::Other), &name, now)
+        };
         match &self.trust {
+            TrustStore::Anyone => self.check_pins(Path::of_leaf(leaf, others, Trust::Unverified), &name, now),
+            _ if self.is_exempt(&name) => self.check_pins(Path::of_leaf(leaf, others, Trust::Unverified), &name, now),
             TrustStore::Anchors(anchors) => self.verify(anchors, leaf, others, server, &name, now),
             #[cfg(feature = "platform-verifier")]
-            TrustStore::Platform(platform) => {
-                let result = platform.verify_server_cert(leaf, others, server, ocsp, now);
-                result.map_err(|error| match classify::platform(error, leaf, &name) {
-                    TlsError::UnknownIssuer { name, .. } if self.is_self_signed(leaf) => TlsError::SelfSigned { name },
-                    error => error.of_chain(leaf, others),
-                })?;
-                self.check_pins(Path::of_leaf(leaf, others), &name, now)
-            }
-            TrustStore::Anyone => self.check_pins(Path::of_leaf(leaf, others), &name, now),
+            TrustStore::Platform(platform) => of_another(platform.verify_server_cert(leaf, others, server, ocsp, now)),
+            TrustStore::Custom(custom) => of_another(custom.verify_server_cert(leaf, others, server, ocsp, now)),
         }
     }
 
@@ -117,9 +124,13 @@ impl Verifier {
                 Err(webpki::Error::UnknownIssuer)
             }
         };
+        let check_path = |path: &VerifiedPath<'_>| match path.intermediate_certificates().count() {
+            intermediates if intermediates > self.most_intermediates => Err(webpki::Error::MaximumPathDepthExceeded),
+            _ => check_pins(path),
+        };
         if anchors.contains(leaf) {
             trusted_leaf::check(leaf, now).map_err(|reason| classify::invalid(reason, name))?;
-            let path = Path::of_leaf(leaf, others);
+            let path = Path::of_leaf(leaf, others, Trust::Verified);
             match self.pins.check(name, &path.pins, Some(now)) {
                 Ok(()) => return Self::check_name(&certificate, server, name).map(|()| path),
                 // A pinned key may be further up, where the issuer is trusted as well.
@@ -131,7 +142,7 @@ impl Verifier {
         let revocation = self.revocation.options(&lists);
         let algorithms = self.algorithms.all;
         let verified =
-            certificate.verify_for_usage(algorithms, anchors, others, now, usage, revocation, Some(&check_pins));
+            certificate.verify_for_usage(algorithms, anchors, others, now, usage, revocation, Some(&check_path));
         let path = match (verified, mismatch.take()) {
             (Ok(path), _) => Ok(Path::verified(&path, others)),
             (Err(_), Some(mismatch)) => Err(TlsError::PinMismatch(mismatch)),
@@ -198,8 +209,11 @@ impl ServerCertVerifier for Verifier {
         if self.is_unreadable(certificate) {
             return Ok(HandshakeSignatureValid::assertion());
         }
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
-            .map_err(|error| classify::signature(error, certificate))
+        let verified = match &self.trust {
+            TrustStore::Custom(custom) => custom.verify_tls12_signature(message, certificate, signature),
+            _ => verify_tls12_signature(message, certificate, signature, &self.algorithms),
+        };
+        verified.map_err(|error| classify::signature(error, certificate))
     }
 
     fn verify_tls13_signature(
@@ -211,8 +225,11 @@ impl ServerCertVerifier for Verifier {
         if self.is_unreadable(certificate) {
             return Ok(HandshakeSignatureValid::assertion());
         }
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
-            .map_err(|error| classify::signature(error, certificate))
+        let verified = match &self.trust {
+            TrustStore::Custom(custom) => custom.verify_tls13_signature(message, certificate, signature),
+            _ => verify_tls13_signature(message, certificate, signature, &self.algorithms),
+        };
+        verified.map_err(|error| classify::signature(error, certificate))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -229,11 +246,6 @@ impl fmt::Debug for Verifier {
 // === impl TrustIn ===
 
 impl TrustStore {
-    /// Whether the path up to an anchor is known, which coalescing needs.
-    pub(crate) fn knows_paths(&self) -> bool {
-        matches!(self, Self::Anchors(_))
-    }
-
     /// Whether another verifier decides.
     pub(crate) fn is_platform(&self) -> bool {
         !matches!(self, Self::Anchors(_) | Self::Anyone)
@@ -246,6 +258,7 @@ impl fmt::Debug for TrustStore {
             Self::Anchors(anchors) => write!(f, "{} anchors", anchors.for_webpki().len()),
             #[cfg(feature = "platform-verifier")]
             Self::Platform(_) => f.write_str("the platform"),
+            Self::Custom(verifier) => verifier.fmt(f),
             Self::Anyone => f.write_str("anyone"),
         }
     }

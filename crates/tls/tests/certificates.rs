@@ -150,7 +150,7 @@ async fn insecure_accepts_any_certificate_and_reports_it() {
         let world = World::h1(&cert);
         for _first_then_resumed in 0..2 {
             let tls = world.exchange(&config, "https://a.test").await;
-            assert_eq!((tls.trust, &*tls.pins), (Trust::Other, &[cert.pin().into()][..]));
+            assert_eq!((tls.trust, &*tls.pins), (Trust::Unverified, &[cert.pin().into()][..]));
             assert!(!tls.covers.covers(world.route("https://b.test").target.origin()));
         }
         assert_eq!(world.origin.exchanges(), ["c0e0", "c1e0"]);

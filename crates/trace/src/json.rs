@@ -99,6 +99,9 @@ fn details(object: &mut JsonObject, kind: &RecordedKind) {
             object.text("code", &code.to_string());
             object.raw("stream", stream);
         }
+        RecordedKind::TlsUnverified { name } => {
+            object.text("name", name);
+        }
         RecordedKind::TlsFallback { from, to, failure } => {
             object.text("from", from);
             object.text("to", to);

@@ -65,6 +65,11 @@ pub enum RecordedKind {
         /// The status of its answer.
         status: Option<StatusCode>,
     },
+    /// The peer of an attempt was not verified.
+    TlsUnverified {
+        /// Its name.
+        name: Box<str>,
+    },
     /// The handshake of an attempt failed, and another follows by another spec.
     TlsFallback {
         /// The spec that failed.
@@ -208,6 +213,7 @@ impl From<&EventKind<'_>> for RecordedKind {
             EventKind::PhaseDropped(phase, elapsed) => Self::Dropped(phase, elapsed),
             EventKind::AtProxy(proxy) => Self::AtProxy(proxy.to_string().into()),
             EventKind::ProxyStep(proxy, ref step) => Self::step(proxy.to_string().into(), step),
+            EventKind::TlsUnverified { name } => Self::TlsUnverified { name: name.into() },
             EventKind::TlsFallback { from, to, error } => {
                 Self::TlsFallback { from: from.into(), to: to.into(), failure: Failure::of(error) }
             }

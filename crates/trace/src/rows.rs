@@ -182,6 +182,9 @@ impl Rows {
             RecordedKind::StreamReset { by_peer, code, stream } => {
                 self.mark("reset", connection(event), at, format!("{} stream {stream}, {code}", sender(*by_peer)));
             }
+            RecordedKind::TlsUnverified { name } => {
+                self.mark("tls unverified", String::new(), at, clean(name).to_string());
+            }
             RecordedKind::TlsFallback { from, to, failure } => {
                 let note = format!("from {} to {}: {}", clean(from), clean(to), clean(&failure.cause));
                 self.mark("tls fallback", String::new(), at, note);

@@ -124,6 +124,9 @@ impl Observe for Spans {
                 }
                 connection_created(id, info);
             }
+            EventKind::TlsUnverified { name } => tracing::warn!(
+                target: "skybridge::connection", parent: None, "the certificate of {name} was not verified"
+            ),
             EventKind::TlsFallback { from, to, error } => tracing::warn!(
                 target: "skybridge::connection", parent: None, "TLS fallback from {from} to {to}: {error}"
             ),

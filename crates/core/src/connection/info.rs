@@ -25,9 +25,12 @@ pub enum Protocol {
 pub enum Trust {
     /// By the stack's own verifier, which knows the certificate path and can check it for other names.
     Verified,
-    /// By a custom verifier, or not at all. Such a connection is never used for another origin.
+    /// By a verifier of somebody else, such as the system's. Such a connection is never used for another origin.
     #[default]
     Other,
+    /// Not at all, as the configuration has it: whoever is on the path can be the peer. Nor is such a connection used
+    /// for another origin.
+    Unverified,
 }
 
 /// Whether the origin's name was hidden: Encrypted Client Hello (RFC 9849).

@@ -113,6 +113,11 @@ pub enum EventKind<'a> {
     /// The peer of this attempt was let through without pins that name its host: they have expired, or a peer without
     /// them is only to be reported.
     PinsNotEnforced(&'a PinsNotEnforced),
+    /// The peer of this attempt was not verified, as the configuration has it: whoever is on the path can be it.
+    TlsUnverified {
+        /// The name of the peer, an origin or a proxy.
+        name: &'a str,
+    },
     /// These addresses are known of a host from now on, in the order in which they came: those of the origin, of what
     /// is connected to in its place, or of a proxy. Those of a look-up come right before its phase ends, and later ones
     /// after that.
@@ -232,6 +237,7 @@ impl EventKind<'_> {
             Self::ProxyStep(_, step) => step.name(),
             Self::TlsFallback { .. } => "tls_fallback",
             Self::PinsNotEnforced(_) => "pins_not_enforced",
+            Self::TlsUnverified { .. } => "tls_unverified",
             Self::AddressesFound { .. } => "addresses_found",
             Self::LeftOut { .. } => "addresses_left_out",
             Self::Postponed(..) => "address_postponed",

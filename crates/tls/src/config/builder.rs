@@ -15,6 +15,7 @@ use crate::{
 };
 use rustls::{
     ClientConfig,
+    client::danger::ServerCertVerifier,
     crypto::CryptoProvider,
     pki_types::{
         CertificateDer, CertificateRevocationListDer,
@@ -41,6 +42,9 @@ pub struct TlsConfigBuilder {
     specs: Vec<ConnectionSpec>,
     given_keys: GivenKeys,
     insecure: bool,
+    insecure_for: Vec<Pattern>,
+    custom: Option<Arc<dyn ServerCertVerifier>>,
+    most_intermediates: usize,
     provider: Option<Arc<CryptoProvider>>,
     key_log: Option<KeyLogTo>,
     session_memory: usize,
@@ -81,6 +85,9 @@ impl TlsConfigBuilder {
             specs: Vec::new(),
             given_keys: GivenKeys::default(),
             insecure: false,
+            insecure_for: Vec::new(),
+            custom: None,
+            most_intermediates: usize::MAX,
             provider: None,
             key_log: None,
             session_memory: MEMORY,
@@ -108,7 +115,7 @@ impl TlsConfigBuilder {
     ///
     /// They count for each certificate below a root: the peer's own and those of its issuers. Of two lists of an issuer
     /// the newer one counts. One that has expired, or isn't signed by the issuer, makes its certificates unknown, and the
-    /// connect fails: [`TlsError::RevocationUnknown`](crate::TlsError::RevocationUnknown). With [`Roots::Platform`] they
+    /// connect fails: [`TlsError::RevocationUnknown`](crate::TlsError::RevocationUnknown). With another verifier they
     /// are an error.
     pub fn crl_pem(mut self, pem: &[u8]) -> Self {
         let mut found = 0;
@@ -299,6 +306,39 @@ impl TlsConfigBuilder {
         self
     }
 
+    /// Accepts any certificate of the hosts that a pattern matches, written as for [`Pins`]: **whoever is on the path can
+    /// be each of them**, and read and change everything. All other hosts are verified.
+    ///
+    /// The name counts that the certificate would have to be for, which
+    /// [`server_name`](skybridge_core::ConnectOptions::server_name) may set. A certificate must be readable all the same,
+    /// and its key the server's. Pins are still checked, for the leaf. Such a connection is never coalesced, an event
+    /// tells of it ([`EventKind::TlsUnverified`](skybridge_core::EventKind)), and its
+    /// [facts](skybridge_core::Trust::Unverified) do. Proxies are verified all the same, whatever their names.
+    pub fn insecure_for(mut self, pattern: &str) -> Self {
+        match Pattern::parse(pattern) {
+            Ok(pattern) => self.insecure_for.push(pattern),
+            Err(error) => self.reject(TlsConfigError::InsecureFor(error)),
+        }
+        self
+    }
+
+    /// Lets this verifier decide in the place of ours, for origins. It is asked once for each connection that isn't
+    /// resumed, with the origin's name, also through proxies, and its refusal is final.
+    ///
+    /// It tells no path: [`Pins`] are compared with the server's own key alone, and connections are never coalesced. The
+    /// roots that are set here are then for proxies alone, which are verified as ever.
+    pub fn custom_verifier(mut self, verifier: Arc<dyn ServerCertVerifier>) -> Self {
+        self.custom = Some(verifier);
+        self
+    }
+
+    /// The most intermediate certificates of a path, between the server's own and the root (default: 6, which is also
+    /// the most that is possible).
+    pub fn max_intermediates(mut self, most: usize) -> Self {
+        self.most_intermediates = most;
+        self
+    }
+
     /// The cryptography provider (default: the process's default if one is installed, otherwise aws-lc-rs or ring, as
     /// this crate was built).
     pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
@@ -350,7 +390,7 @@ impl TlsConfigBuilder {
         provider::start(&provider);
         let identity = Arc::new(std::mem::take(&mut self.identities).load(&provider)?);
         let specs = self.resolve(&provider)?;
-        let verifying = self.insecure.then(|| {
+        let verifying = self.is_for_origins_alone().then(|| {
             let builder = self.verifying();
             LazyConfig::new(move || builder.verifying().build())
         });
@@ -359,8 +399,14 @@ impl TlsConfigBuilder {
         if !self.revocation.is_empty() && trust.is_platform() {
             return Err(TlsConfigError::CrlsOfPlatform);
         }
-        let knows_paths = trust.knows_paths();
-        let verifier = Arc::new(Verifier::new(trust, &provider, self.pins.clone(), self.revocation));
+        let verifier = Arc::new(Verifier {
+            trust,
+            algorithms: provider.signature_verification_algorithms,
+            pins: self.pins.clone(),
+            revocation: self.revocation,
+            exempt: self.insecure_for,
+            most_intermediates: self.most_intermediates,
+        });
         let mut fallback = None;
         for Resolved { name, provider, versions } in specs.into_iter().rev() {
             let tls13 = versions.contains(&TlsVersion::Tls13);
@@ -382,7 +428,6 @@ impl TlsConfigBuilder {
                 verifier: Arc::clone(&verifier),
                 identity: Arc::clone(&identity),
                 pins: self.pins.clone(),
-                knows_paths,
                 sessions: Sessions::new(self.session_memory),
                 generation: None,
                 given_keys: self.given_keys.clone(),
@@ -413,6 +458,11 @@ impl TlsConfigBuilder {
         resolved.collect()
     }
 
+    /// Whether what is set of verification isn't for proxies.
+    fn is_for_origins_alone(&self) -> bool {
+        self.insecure || self.custom.is_some() || !self.insecure_for.is_empty()
+    }
+
     /// A builder with the same roots, pins, versions, provider and key log, but without a client certificate, and never
     /// insecure.
     fn verifying(&self) -> Self {
@@ -426,6 +476,9 @@ impl TlsConfigBuilder {
             specs: self.specs.clone(),
             given_keys: GivenKeys::default(),
             insecure: false,
+            insecure_for: Vec::new(),
+            custom: None,
+            most_intermediates: self.most_intermediates,
             provider: self.provider.clone(),
             key_log: self.key_log.clone(),
             session_memory: self.session_memory,
@@ -443,6 +496,9 @@ impl TlsConfigBuilder {
     ) -> Result<TrustStore, TlsConfigError> {
         if self.insecure {
             return Ok(TrustStore::Anyone);
+        }
+        if let Some(verifier) = self.custom.take() {
+            return Ok(TrustStore::Custom(verifier));
         }
         match std::mem::take(&mut self.roots) {
             #[cfg(feature = "platform-verifier")]
@@ -498,6 +554,7 @@ impl fmt::Debug for TlsConfigBuilder {
             .field("pins", &self.pins)
             .field("versions", &self.versions)
             .field("insecure", &self.insecure)
+            .field("insecure_for", &self.insecure_for)
             .field("identity", &!self.identities.is_empty())
             .finish_non_exhaustive()
     }

@@ -35,7 +35,7 @@ pub enum TlsConfigError {
     },
     /// Each certificate must be on a list of its issuer, and there is no list.
     NoCrls,
-    /// There are lists of revoked certificates, and the system's verifier doesn't take any.
+    /// There are lists of revoked certificates, and a verifier that takes none: the system's, or a user's.
     CrlsOfPlatform,
     /// The client's private key is encrypted, and no password is asked for.
     EncryptedKey,
@@ -47,6 +47,8 @@ pub enum TlsConfigError {
     Identity(rustls::Error),
     /// A pin is malformed.
     Pin(PinError),
+    /// The hosts whose certificates aren't to be verified are no pattern.
+    InsecureFor(PinError),
     /// The hosts that keys of Encrypted Client Hello were given for are no pattern.
     EchHost(PinError),
     /// No key of Encrypted Client Hello can be used: the `ECHConfigList` is malformed, all of it is of unknown kinds,
@@ -92,7 +94,7 @@ impl fmt::Display for TlsConfigError {
                 write!(f, "list {number} of revoked certificates can't be used: {}", words::of_crl(source))
             }
             Self::NoCrls => f.write_str("there is no list of revoked certificates, and one of each issuer is required"),
-            Self::CrlsOfPlatform => f.write_str("the system's verifier takes no lists of revoked certificates"),
+            Self::CrlsOfPlatform => f.write_str("this verifier takes no lists of revoked certificates"),
             Self::EncryptedKey => f.write_str(
                 "the client's private key is encrypted, and its password is not asked for: decrypt it before, for \
                  example by `openssl pkey`",
@@ -103,6 +105,7 @@ impl fmt::Display for TlsConfigError {
                 write!(f, "the client's certificate and key can't be used: {}", words::of_handshake(error))
             }
             Self::Pin(_) => f.write_str("invalid pin"),
+            Self::InsecureFor(_) => f.write_str("certificates would be left unverified for no host"),
             Self::EchHost(_) => f.write_str("keys of Encrypted Client Hello are given for no host"),
             Self::Ech(_) => f.write_str("the keys of Encrypted Client Hello can't be used"),
             Self::Versions(_) => f.write_str("the cryptography provider doesn't support these TLS versions"),
@@ -129,7 +132,9 @@ impl StdError for TlsConfigError {
             Self::Root { .. } | Self::Pem { .. } | Self::Crl { .. } | Self::Key(_) | Self::Identity(_) => None,
             Self::Spec { source, .. } => Some(source),
             Self::KeyLog { source, .. } => Some(source),
-            Self::Pin(error) | Self::EchHost(error) | Self::IdentityHost(error) => Some(error),
+            Self::Pin(error) | Self::EchHost(error) | Self::IdentityHost(error) | Self::InsecureFor(error) => {
+                Some(error)
+            }
             Self::Ech(error) | Self::Versions(error) | Self::Platform(error) => Some(error),
         }
     }

@@ -37,7 +37,6 @@ pub(crate) struct Inner {
     /// That of `client` too.
     pub(crate) identity: Arc<Identity>,
     pub(crate) pins: Pins,
-    pub(crate) knows_paths: bool,
     pub(crate) sessions: Arc<Sessions>,
     /// Where it may be replaced: its connections.
     pub(crate) generation: Option<Arc<Generation>>,
@@ -127,13 +126,12 @@ impl TlsConfig {
         let mut client = self.0.client.clone();
         let identity = Arc::new(Identity::none());
         client.client_auth_cert_resolver = Arc::<Identity>::clone(&identity);
-        let Inner { verifier, pins, knows_paths, tls13, tls12, generation, spec, .. } = &*self.0;
+        let Inner { verifier, pins, tls13, tls12, generation, spec, .. } = &*self.0;
         Self::new(Inner {
             client,
             verifier: Arc::clone(verifier),
             identity,
             pins: pins.clone(),
-            knows_paths: *knows_paths,
             sessions: self.0.sessions.others(),
             generation: generation.clone(),
             given_keys: GivenKeys::default(),
@@ -175,10 +173,6 @@ impl TlsConfig {
         &self.0.pins
     }
 
-    pub(crate) fn knows_paths(&self) -> bool {
-        self.0.knows_paths
-    }
-
     /// The versions of TLS that are offered, the latest first.
     pub(crate) fn versions(&self) -> Vec<TlsVersion> {
         let offered = [(self.0.tls13, TlsVersion::Tls13), (self.0.tls12, TlsVersion::Tls12)];
@@ -210,9 +204,9 @@ impl TlsConfig {
         self.0.tls13
     }
 
-    /// Who may vouch for a peer.
-    pub(crate) fn trust(&self) -> TrustOutline {
-        self.0.verifier.trust()
+    /// Who may vouch for a peer of this name.
+    pub(crate) fn trust(&self, name: &str) -> TrustOutline {
+        self.0.verifier.trust(name)
     }
 
     /// The roots that paths end at, as far as they are known.

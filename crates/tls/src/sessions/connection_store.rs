@@ -145,7 +145,7 @@ mod tests {
     use rustls::time_provider::DefaultTimeProvider;
 
     fn path() -> Arc<Path> {
-        Arc::new(Path::of_leaf(&Vec::new().into(), &[]))
+        Arc::new(Path::of_leaf(&Vec::new().into(), &[], skybridge_core::Trust::Verified))
     }
 
     fn store() -> ConnectionStore {
