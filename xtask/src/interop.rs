@@ -108,6 +108,8 @@ pub(crate) fn run() -> Outcome {
                 "--test",
                 "interop_browser",
                 "--test",
+                "interop_certificates",
+                "--test",
                 "interop_cli",
                 "--test",
                 "interop_endings",
