@@ -110,7 +110,7 @@ fn told(ran: &Ran, ports: &[u16]) -> String {
         line = line.replace(&port.to_string(), ["PORT", "PROXY"][at]);
     }
     let words: Vec<_> = line.strip_prefix("skybridge: ").unwrap().split(' ').collect();
-    let is_days = |at: usize| words.get(at + 1) == Some(&"days");
+    let is_days = |at: usize| words.get(at + 1).is_some_and(|word| word.trim_end_matches(',') == "days");
     let words: Vec<_> = words.iter().enumerate().map(|(at, word)| if is_days(at) { "DAYS" } else { word }).collect();
     words.join(" ")
 }
