@@ -100,11 +100,15 @@ impl Desk {
 
     /// Starts a server with this certificate, and these others beside it.
     fn serve(&self, name: &str, others: &[&str]) -> Server {
+        self.serve_with(name, others, &[])
+    }
+
+    fn serve_with(&self, name: &str, others: &[&str], more: &[&str]) -> Server {
         let (cert, key, chain) = (format!("{name}.pem"), format!("{name}.key"), format!("{name}.chain"));
         let mut command = Command::new("openssl");
         command.args(["s_server", "-accept", "127.0.0.1:0", "-cert", &cert, "-key", &key, "-naccept", "1"]);
         // It refuses to show what is weak otherwise.
-        command.args(["-cipher", "DEFAULT:@SECLEVEL=0"]);
+        command.args(["-cipher", "DEFAULT:@SECLEVEL=0"]).args(more);
         if !others.is_empty() {
             fs::write(self.0.join(&chain), others.iter().flat_map(|other| self.pem(other)).collect::<Vec<_>>())
                 .unwrap();
@@ -348,4 +352,36 @@ async fn lists_of_revoked_certificates() {
     outcome(&desk.serve("good", &[]), config(), "https://a.test").await.unwrap();
     let told = outcome(&desk.serve("bad", &[]), config(), "https://a.test").await.unwrap_err();
     assert!(told.starts_with("the certificate of a.test was revoked on 20"), "{told}");
+}
+
+#[tokio::test]
+async fn staples() {
+    let desk = Desk::new("ocsp");
+    desk.ca("between", Some("root"), CA);
+    desk.leaf("responder", Some("root"), &Leaf { names: "", more: "extendedKeyUsage=OCSPSigning", ..GOOD });
+    desk.leaf("bad", Some("root"), &GOOD);
+    desk.leaf("good", Some("root"), &GOOD);
+    desk.openssl(&["ca", "-revoke", "bad.pem", "-config", "config", "-keyfile", "root.key", "-cert", "root.pem"]);
+    let hasnt = "the issuer hasn't signed what the server has stapled to it (OCSP)";
+    let rows = [
+        ("good", "root", "9999", None),
+        ("good", "responder", "9999", None),
+        ("bad", "root", "9999", Some("the certificate of a.test was revoked on 20")),
+        ("good", "between", "9999", Some(hasnt)),
+    ];
+    for (leaf, signer, days, told) in rows {
+        let (cert, signer, key) = (format!("{leaf}.pem"), format!("{signer}.pem"), format!("{signer}.key"));
+        let mut ask = vec!["ocsp", "-index", "database", "-CA", "root.pem", "-issuer", "root.pem", "-cert", &cert];
+        ask.extend(["-rsigner", &signer, "-rkey", &key, "-ndays", days, "-noverify", "-respout", "staple.der"]);
+        desk.openssl(&ask);
+        let server = desk.serve_with(leaf, &[], &["-status_file", "staple.der"]);
+        let found = outcome(&server, desk.trusting("root").require_staple(true), "https://a.test").await;
+        match (found, told) {
+            (Ok(()), None) => {}
+            (Err(text), Some(told)) if text.contains(told) => {}
+            (found, told) => panic!("{leaf} {signer}: {found:?} rather than {told:?}"),
+        }
+    }
+    let missing = outcome(&desk.serve("good", &[]), desk.trusting("root").require_staple(true), "https://a.test").await;
+    assert!(missing.unwrap_err().ends_with("the server has stapled nothing to it (OCSP) that says so"));
 }

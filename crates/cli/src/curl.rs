@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [CurlFlag; 155] = [
+const FLAGS: [CurlFlag; 154] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -45,7 +45,6 @@ const FLAGS: [CurlFlag; 155] = [
     flag("aws-sigv4", None, Value::Secret, None),
     flag("basic", None, Value::None, Some("leave it out, -u is sent so")),
     flag("ca-native", None, Value::None, Some("leave it out, it is the default")),
-    flag("cert-status", None, Value::None, None),
     flag("compressed-ssh", None, Value::None, None),
     flag("cookie-jar", Some('c'), Value::Plain, Some("-D FILE, and its set-cookie by -b NAME=VALUE")),
     flag("create-file-mode", None, Value::Plain, None),

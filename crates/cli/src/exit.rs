@@ -44,6 +44,8 @@ impl Exit {
     /// A list of revoked certificates can't be used.
     pub(crate) const CRL: Self            = Self(82);
     pub(crate) const PIN: Self            = Self(90);
+    /// What is stapled to a certificate says that it is revoked, or isn't there (`--cert-status`).
+    pub(crate) const STAPLE: Self         = Self(91);
     pub(crate) const STREAM: Self         = Self(92);
     pub(crate) const PROXY: Self          = Self(97);
     pub(crate) const ECH: Self            = Self(101);

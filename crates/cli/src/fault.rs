@@ -109,6 +109,7 @@ fn connect(error: &ConnectError) -> Classification {
     if let Some(error) = error.source_as::<TlsError>() {
         return match error {
             error if error.is_pin() => ("pin", Exit::PIN),
+            error if error.is_staple() => ("certificate", Exit::STAPLE),
             error if error.is_certificate() => ("certificate", Exit::CERTIFICATE),
             error if error.is_ech() => ("tls", Exit::ECH),
             _ => ("tls", Exit::TLS),

@@ -41,6 +41,7 @@ struct TlsSettings<'a> {
     cacert: Option<&'a Path>,
     capath: Option<&'a Path>,
     crlfile: Option<&'a Path>,
+    cert_status: bool,
     insecure: bool,
     cert: Option<OurFiles<'a>>,
     /// Pins for the leaf of every host, since redirects may lead anywhere.
@@ -76,6 +77,7 @@ pub(crate) fn origins(args: &Args) -> Result<TlsLayer, StartError> {
         cacert: tls.cacert.as_deref(),
         capath: tls.capath.as_deref(),
         crlfile: tls.crlfile.as_deref(),
+        cert_status: tls.cert_status,
         insecure: tls.insecure,
         cert: identity((&tls.cert, tls.cert_type), (&tls.key, tls.key_type)),
         every_leaf: hashes(&tls.pinnedpubkey)?,
@@ -110,6 +112,7 @@ pub(crate) fn proxies(args: &Args) -> Result<TlsConnector, StartError> {
         cacert: tls.proxy_cacert.as_deref(),
         capath: None,
         crlfile: tls.proxy_crlfile.as_deref(),
+        cert_status: false,
         insecure: tls.proxy_insecure,
         cert: identity((&tls.proxy_cert, tls.proxy_cert_type), (&tls.proxy_key, tls.proxy_key_type)),
         every_leaf: hashes(&tls.proxy_pinnedpubkey)?,
@@ -205,6 +208,7 @@ impl<'a> TlsSettings<'a> {
             cacert: tls.cacert.as_deref(),
             capath: tls.capath.as_deref(),
             crlfile: tls.crlfile.as_deref(),
+            cert_status: false,
             insecure,
             cert: None,
             every_leaf: Vec::new(),
@@ -220,7 +224,8 @@ impl<'a> TlsSettings<'a> {
 
     /// `None` without any flag: the default configuration then reads the system's roots on first use.
     fn config(self) -> Result<Option<TlsConfig>, StartError> {
-        let trusts = self.cacert.is_some() || self.capath.is_some() || self.crlfile.is_some() || self.insecure;
+        let revocation = self.crlfile.is_some() || self.cert_status;
+        let trusts = self.cacert.is_some() || self.capath.is_some() || revocation || self.insecure;
         let pins = !self.every_leaf.is_empty() || !self.pins.is_empty();
         let writes = self.key_log.is_some() || !self.specs.is_empty();
         if !trusts && !pins && !writes && self.cert.is_none() && self.versions.is_none() && self.ech_keys.is_none() {
@@ -236,6 +241,9 @@ impl<'a> TlsSettings<'a> {
         }
         if let Some(file) = self.crlfile {
             builder = builder.crl_pem(&read(file, Exit::CRL)?).crl_required(true);
+        }
+        if self.cert_status {
+            builder = builder.require_staple(true);
         }
         if self.insecure {
             builder = builder.insecure();

@@ -117,7 +117,7 @@ pub(crate) fn refused_by_another(
     };
     match reason {
         CertificateError::UnknownIssuer => TlsError::UnknownIssuer { name: name.into(), issuer: None, alone: false },
-        CertificateError::Revoked => TlsError::Revoked { name: name.into(), issuer: None, since: None },
+        CertificateError::Revoked => TlsError::Revoked { name: name.into(), issuer: None, since: None, stapled: false },
         CertificateError::ExpiredContext { time, not_after } => {
             certificate(webpki::Error::CertExpired { time, not_after }, name)
         }
@@ -148,6 +148,7 @@ pub(crate) fn alert(error: &TlsError) -> rustls::Error {
         TlsError::Expired { .. } => CertificateError::Expired,
         TlsError::NotYetValid { .. } => CertificateError::NotValidYet,
         TlsError::Revoked { .. } => CertificateError::Revoked,
+        TlsError::RevocationUnknown { stapled: true, .. } => CertificateError::InvalidOcspResponse,
         TlsError::RevocationUnknown { .. } => CertificateError::UnknownRevocationStatus,
         TlsError::PinMismatch(_) => CertificateError::ApplicationVerificationFailure,
         _ => CertificateError::BadEncoding,

@@ -1,4 +1,4 @@
-use crate::{Pin, PinMismatch, words, x509};
+use crate::{Pin, PinMismatch, invalid_certificate::InvalidCertificate, ocsp::StapleFault, words, x509};
 use der::DateTime;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use skybridge_core::{Advice, BoxError};
@@ -59,7 +59,7 @@ pub enum TlsError {
         /// What the issuer calls itself whose certificate it is; `None`: it is the peer's own.
         issuer: Option<Box<str>>,
     },
-    /// A certificate on the path was revoked by its issuer: a list that was given says so.
+    /// A certificate on the path was revoked by its issuer: a list that was given says so, or the server itself.
     #[non_exhaustive]
     Revoked {
         /// The name that was to be verified.
@@ -68,12 +68,17 @@ pub enum TlsError {
         issuer: Option<Box<str>>,
         /// Since when it is.
         since: Option<SystemTime>,
+        /// Whether the server itself says so, by what it has stapled to its certificate.
+        stapled: bool,
     },
-    /// It can't be told whether a certificate on the path was revoked: the list of its issuer is missing where one is
-    /// required, has expired, or is badly signed.
+    /// It can't be told whether a certificate on the path was revoked: the list of its issuer or what the server should
+    /// staple is missing where it is required, has expired, or is badly signed.
+    #[non_exhaustive]
     RevocationUnknown {
         /// The name that was to be verified.
         name: Box<str>,
+        /// Whether it is about what is stapled, rather than about a list.
+        stapled: bool,
         /// Why it can't be told.
         source: BoxError,
     },
@@ -142,6 +147,23 @@ impl TlsError {
                 | Self::RevocationUnknown { .. }
                 | Self::Certificate { .. }
         )
+    }
+
+    /// Whether it was rejected for what is stapled to it (OCSP), or because nothing is.
+    pub fn is_staple(&self) -> bool {
+        matches!(self, Self::Revoked { stapled: true, .. } | Self::RevocationUnknown { stapled: true, .. })
+    }
+
+    pub(crate) fn of_staple(fault: StapleFault, name: &str) -> Self {
+        match fault {
+            StapleFault::Revoked(since) => {
+                Self::Revoked { name: name.into(), issuer: None, since: unix(since), stapled: true }
+            }
+            fault => {
+                let source = InvalidCertificate::Staple(fault).into();
+                Self::RevocationUnknown { name: name.into(), stapled: true, source }
+            }
+        }
     }
 
     /// Whether the peer's pins were rejected.
@@ -301,7 +323,7 @@ impl fmt::Display for TlsError {
                 let (whose, ahead, day) = (Whose(name, issuer), Age(*ahead), Day(*not_before));
                 write!(f, "the certificate of {whose} is not valid for another {ahead}, until {day}")
             }
-            Self::Revoked { name, issuer, since } => {
+            Self::Revoked { name, issuer, since, .. } => {
                 write!(f, "the certificate of {} was revoked{}", Whose(name, issuer), Since(since))
             }
             Self::RevocationUnknown { name, .. } => {

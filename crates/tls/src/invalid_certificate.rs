@@ -1,4 +1,4 @@
-use crate::{fault::Fault, words};
+use crate::{fault::Fault, ocsp::StapleFault, words};
 use rustls::CertificateError;
 use std::{error::Error, fmt};
 use webpki::Error as WebpkiError;
@@ -10,6 +10,8 @@ pub(crate) enum InvalidCertificate {
     Webpki(WebpkiError),
     /// By webpki, and it is known where the fault is.
     Found(Fault),
+    /// By us, for what was stapled to it, or wasn't.
+    Staple(StapleFault),
     /// By rustls, or a verifier of the system.
     Rustls(CertificateError),
     /// By such a verifier, for a reason that isn't the certificate's.
@@ -25,6 +27,7 @@ impl fmt::Display for InvalidCertificate {
         let error = match self {
             Self::Webpki(error) => error,
             Self::Refused(error) => return f.write_str(&words::of_handshake(error)),
+            Self::Staple(fault) => return fault.fmt(f),
             Self::Found(fault) => return fault.fmt(f),
             Self::Rustls(error) => return f.write_str(&words::of_certificate(error)),
             Self::NotForServers => return f.write_str("its extended key usage doesn't allow server authentication"),

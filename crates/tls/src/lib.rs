@@ -96,6 +96,7 @@ mod invalid_certificate;
 mod io;
 mod layer;
 mod metered;
+mod ocsp;
 mod outline;
 mod path;
 mod peer;

@@ -1,5 +1,11 @@
-use crate::{TlsConfigError, TlsError, fault::Chain, invalid_certificate::InvalidCertificate, words, x509};
-use rustls::pki_types::UnixTime;
+use crate::{
+    TlsConfigError, TlsError,
+    fault::Chain,
+    invalid_certificate::InvalidCertificate,
+    ocsp::{self, Issuer, StapleFault},
+    words, x509,
+};
+use rustls::{crypto::WebPkiSupportedAlgorithms, pki_types::UnixTime};
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
@@ -18,6 +24,8 @@ pub(crate) struct Revocation {
     pub(crate) required: bool,
     /// A list counts after its time as well.
     pub(crate) expired: bool,
+    /// The server must staple that its certificate isn't revoked.
+    pub(crate) staple: bool,
 }
 
 #[derive(Clone)]
@@ -37,7 +45,7 @@ impl Revocation {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.lists.is_empty() && !self.required
+        self.lists.is_empty() && !self.required && !self.staple
     }
 
     pub(crate) fn check(&self) -> Result<(), TlsConfigError> {
@@ -56,13 +64,31 @@ impl Revocation {
         Some(builder.with_status_policy(unknown).with_expiration_policy(expired).build())
     }
 
+    /// Checks what was stapled to this certificate by its issuer's word.
+    pub(crate) fn check_staple(
+        &self,
+        staple: &[u8],
+        leaf: &[u8],
+        issuer: Option<&Issuer>,
+        algorithms: &WebPkiSupportedAlgorithms,
+        now: UnixTime,
+    ) -> Result<(), StapleFault> {
+        let Some(issuer) = issuer else { return Err(StapleFault::Malformed) };
+        match ocsp::check(staple, leaf, issuer, algorithms, now)? {
+            false if self.staple => Err(StapleFault::Missing),
+            _ => Ok(()),
+        }
+    }
+
     /// What webpki has found on a list, or not found. Another error is given back.
     pub(crate) fn refused(&self, error: Error, name: &str, chain: Chain<'_>) -> Result<TlsError, Error> {
         match error {
             Error::CertRevoked => Ok(self.revoked(name, chain)),
-            error if words::is_of_crl(&error) => {
-                Ok(TlsError::RevocationUnknown { name: name.into(), source: InvalidCertificate::Webpki(error).into() })
-            }
+            error if words::is_of_crl(&error) => Ok(TlsError::RevocationUnknown {
+                name: name.into(),
+                stapled: false,
+                source: InvalidCertificate::Webpki(error).into(),
+            }),
             error => Err(error),
         }
     }
@@ -73,7 +99,7 @@ impl Revocation {
         let mut others = chain.others.iter();
         let found = leaf.or_else(|| others.find_map(|der| Some((Some(issuer(der)), self.since(der)?))));
         let (issuer, since) = found.map_or((None, None), |(issuer, since)| (issuer, Some(since)));
-        TlsError::Revoked { name: name.into(), issuer, since }
+        TlsError::Revoked { name: name.into(), issuer, since, stapled: false }
     }
 
     /// Since when a certificate is revoked.

@@ -1,6 +1,7 @@
 use crate::{
     Pins, TlsError, TrustOutline, anchors::Anchors, classify, described_path::describe, fault::Chain,
-    handshake_capture, path, path::Path, peer, pins::Pattern, revocation::Revocation, subject, trusted_leaf,
+    handshake_capture, ocsp::Issuer, path, path::Path, peer, pins::Pattern, revocation::Revocation, subject,
+    trusted_leaf,
 };
 use rustls::{
     DigitallySignedStruct, SignatureScheme,
@@ -85,7 +86,7 @@ impl Verifier {
         match &self.trust {
             TrustStore::Anyone => self.check_pins(Path::of_leaf(leaf, others, Trust::Unverified), &name, now),
             _ if self.is_exempt(&name) => self.check_pins(Path::of_leaf(leaf, others, Trust::Unverified), &name, now),
-            TrustStore::Anchors(anchors) => self.verify(anchors, leaf, others, server, &name, now),
+            TrustStore::Anchors(anchors) => self.verify(anchors, leaf, others, (server, &name), ocsp, now),
             #[cfg(feature = "platform-verifier")]
             TrustStore::Platform(platform) => of_another(platform.verify_server_cert(leaf, others, server, ocsp, now)),
             TrustStore::Custom(custom) => of_another(custom.verify_server_cert(leaf, others, server, ocsp, now)),
@@ -110,8 +111,8 @@ impl Verifier {
         anchors: &Anchors,
         leaf: &CertificateDer<'_>,
         others: &[CertificateDer<'_>],
-        server: &ServerName<'_>,
-        name: &str,
+        (server, name): (&ServerName<'_>, &str),
+        staple: &[u8],
         now: UnixTime,
     ) -> Result<Path, TlsError> {
         let certificate = EndEntityCert::try_from(leaf).map_err(|error| classify::certificate(error, name))?;
@@ -132,7 +133,10 @@ impl Verifier {
             trusted_leaf::check(leaf, now).map_err(|reason| classify::invalid(reason, name))?;
             let path = Path::of_leaf(leaf, others, Trust::Verified);
             match self.pins.check(name, &path.pins, Some(now)) {
-                Ok(()) => return Self::check_name(&certificate, server, name).map(|()| path),
+                Ok(()) => {
+                    self.check_staple(staple, leaf, || Issuer::of(leaf), name, now)?;
+                    return Self::check_name(&certificate, server, name).map(|()| path);
+                }
                 // A pinned key may be further up, where the issuer is trusted as well.
                 Err(error) => mismatch.replace(Some(error)),
             };
@@ -144,7 +148,13 @@ impl Verifier {
         let verified =
             certificate.verify_for_usage(algorithms, anchors, others, now, usage, revocation, Some(&check_path));
         let path = match (verified, mismatch.take()) {
-            (Ok(path), _) => Ok(Path::verified(&path, others)),
+            (Ok(path), _) => {
+                let issuer = || match path.intermediate_certificates().next() {
+                    Some(issuer) => Issuer::of(&issuer.der()),
+                    None => Issuer::of_anchor(path.anchor()),
+                };
+                self.check_staple(staple, leaf, issuer, name, now).map(|()| Path::verified(&path, others))
+            }
             (Err(_), Some(mismatch)) => Err(TlsError::PinMismatch(mismatch)),
             (Err(webpki::Error::UnknownIssuer | webpki::Error::CaUsedAsEndEntity), None)
                 if self.is_self_signed(leaf) =>
@@ -159,6 +169,21 @@ impl Verifier {
         };
         Self::check_name(&certificate, server, name)?;
         path
+    }
+
+    fn check_staple(
+        &self,
+        staple: &[u8],
+        leaf: &[u8],
+        issuer: impl FnOnce() -> Option<Issuer>,
+        name: &str,
+        now: UnixTime,
+    ) -> Result<(), TlsError> {
+        if staple.is_empty() && !self.revocation.staple {
+            return Ok(());
+        }
+        let checked = self.revocation.check_staple(staple, leaf, issuer().as_ref(), &self.algorithms, now);
+        checked.map_err(|fault| TlsError::of_staple(fault, name))
     }
 
     fn check_name(leaf: &EndEntityCert<'_>, server: &ServerName<'_>, name: &str) -> Result<(), TlsError> {

@@ -16,6 +16,9 @@ pub(crate) struct TlsArgs {
     /// Refuse what these lists (PEM) say is revoked, and what no list is about: one of each issuer, up to the root
     #[arg(long, value_name = "FILE")]
     pub(crate) crlfile: Option<PathBuf>,
+    /// Refuse servers that don't staple to their certificate (OCSP) that it isn't revoked
+    #[arg(long)]
+    pub(crate) cert_status: bool,
     /// Accept any certificate of anybody
     #[arg(short = 'k', long)]
     pub(crate) insecure: bool,

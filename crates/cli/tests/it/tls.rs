@@ -1,6 +1,6 @@
 use crate::ran::{Ran, fed_in, reports, skybridge};
 use skybridge_testkit::{
-    certs::{Ca, Cert},
+    certs::{Ca, Cert, Staple},
     origin::{Builder, Origin},
     proxy::ProxyServer,
 };
@@ -383,6 +383,26 @@ async fn what_a_list_says_is_revoked_is_refused() {
             assert_eq!((ran.exit, ran.err.lines().count()), (82, 1), "{}", ran.err);
             assert!(ran.err.contains(file), "{}", ran.err);
         }
+    }
+}
+
+/// As with curl, also for its exit.
+#[tokio::test]
+async fn what_a_server_staples_is_checked_and_may_be_required() {
+    let desk = Desk::new();
+    let cert = desk.ca.leaf(["a.test"]);
+    let good = || Staple::new(&desk.ca, &cert);
+    for (staple, flags, told) in [
+        (Vec::new(), &[][..], None),
+        (Vec::new(), &["--cert-status"][..], Some("the server has stapled nothing to it (OCSP) that says so")),
+        (good().make(), &["--cert-status"][..], None),
+        (good().revoked(2021).make(), &[][..], Some("certificate was revoked on 2021-01-01")),
+        (good().revoked(2021).make(), &["-k"][..], None),
+    ] {
+        let origin = h2(&cert.clone().stapling(staple)).start().await;
+        let ran = desk.run(&origin, "a.test", flags).await;
+        assert_eq!(ran.exit, if told.is_none() { 0 } else { 91 }, "{flags:?}: {}", ran.err);
+        assert!(told.is_none_or(|told| ran.err.contains(told)), "{flags:?}: {}", ran.err);
     }
 }
 

@@ -59,6 +59,10 @@ impl Ca {
         Self { params, certificate: made.der().clone(), pem: made.pem(), chain, key }
     }
 
+    pub(super) fn key(&self) -> &KeyPair {
+        &self.key
+    }
+
     /// What a peer must present of this CA.
     pub(super) fn chain(&self) -> Vec<CertificateDer<'static>> {
         self.chain.clone()

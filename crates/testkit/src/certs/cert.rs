@@ -19,6 +19,7 @@ pub struct Cert {
     chain_pem: String,
     key_pem: String,
     pin: String,
+    staple: Vec<u8>,
 }
 
 /// The parameters of a certificate to be issued.
@@ -36,7 +37,7 @@ impl Cert {
     /// When the key is none that rcgen knows.
     pub fn new(chain: Vec<CertificateDer<'static>>, key_pem: String) -> Self {
         let key = KeyPair::from_pem(&key_pem).unwrap_or_else(|error| panic!("no key: {error}"));
-        Self { chain_pem: chain.iter().map(pem).collect(), chain, key_pem, pin: pin(&key) }
+        Self { chain_pem: chain.iter().map(pem).collect(), chain, key_pem, pin: pin(&key), staple: Vec::new() }
     }
 
     /// The chain, the leaf first, without the root.
@@ -76,6 +77,12 @@ impl Cert {
     /// `sha256/` and the hash of its public key.
     pub fn pin(&self) -> String {
         self.pin.clone()
+    }
+
+    /// Staples this to it.
+    pub fn stapling(mut self, staple: Vec<u8>) -> Self {
+        self.staple = staple;
+        self
     }
 
     /// Presents one more certificate.
@@ -140,7 +147,9 @@ impl Cert {
         };
         // Unlike `with_single_cert` it doesn't mind that a certificate is malformed, or of another key.
         let key = aws_lc_rs::sign::any_supported_type(&self.key()).unwrap_or_else(|error| panic!("key: {error}"));
-        let resolver = SingleCertAndKey::from(CertifiedKey::new(self.chain(), key));
+        let mut key = CertifiedKey::new(self.chain(), key);
+        key.ocsp = (!self.staple.is_empty()).then(|| self.staple.clone());
+        let resolver = SingleCertAndKey::from(key);
         let mut config = builder.with_cert_resolver(Arc::new(resolver));
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         config
@@ -177,7 +186,7 @@ impl Leaf {
     fn with_chain<'a>(&self, chain: impl IntoIterator<Item = &'a CertificateDer<'static>>) -> Cert {
         let chain: Vec<_> = chain.into_iter().cloned().collect();
         let chain_pem = chain.iter().map(pem).collect();
-        Cert { chain, chain_pem, key_pem: self.key.serialize_pem(), pin: pin(&self.key) }
+        Cert { chain, chain_pem, key_pem: self.key.serialize_pem(), pin: pin(&self.key), staple: Vec::new() }
     }
 }
 

@@ -17,12 +17,14 @@ mod authority;
 mod builder;
 mod cert;
 mod self_signed;
+mod staple;
 
 pub use self::{
     authority::Ca,
     builder::{CertBuilder, KeyKind, Purpose, RawName},
     cert::Cert,
     self_signed::SelfSigned,
+    staple::Staple,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};

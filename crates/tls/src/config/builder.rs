@@ -153,6 +153,15 @@ impl TlsConfigBuilder {
         self
     }
 
+    /// Whether servers must staple to their certificate (OCSP, RFC 6960) that it isn't revoked (default: no), as curl
+    /// requires with `--cert-status`. Of a TLS 1.2 or 1.3 server that does so without being asked to, it is checked in
+    /// any case: one that says otherwise, has expired or isn't signed by the certificate's issuer, or by who may do so in
+    /// its place, is refused. Nobody is ever asked.
+    pub fn require_staple(mut self, required: bool) -> Self {
+        self.revocation.staple = required;
+        self
+    }
+
     /// The client certificate, for peers that request one: a chain of certificates, our own first, and its private key
     /// (PKCS#8, PKCS#1 or SEC1), both as PEM. By default none is sent.
     pub fn client_auth_pem(mut self, chain: &[u8], key: &[u8]) -> Self {

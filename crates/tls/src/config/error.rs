@@ -35,7 +35,8 @@ pub enum TlsConfigError {
     },
     /// Each certificate must be on a list of its issuer, and there is no list.
     NoCrls,
-    /// There are lists of revoked certificates, and a verifier that takes none: the system's, or a user's.
+    /// There are lists of revoked certificates, or a staple is required, and a verifier that does neither: the system's,
+    /// or a user's.
     CrlsOfPlatform,
     /// The client's private key is encrypted, and no password is asked for.
     EncryptedKey,
@@ -94,7 +95,9 @@ impl fmt::Display for TlsConfigError {
                 write!(f, "list {number} of revoked certificates can't be used: {}", words::of_crl(source))
             }
             Self::NoCrls => f.write_str("there is no list of revoked certificates, and one of each issuer is required"),
-            Self::CrlsOfPlatform => f.write_str("this verifier takes no lists of revoked certificates"),
+            Self::CrlsOfPlatform => {
+                f.write_str("this verifier takes no lists of revoked certificates, and requires no staple")
+            }
             Self::EncryptedKey => f.write_str(
                 "the client's private key is encrypted, and its password is not asked for: decrypt it before, for \
                  example by `openssl pkey`",

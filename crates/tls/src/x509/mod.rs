@@ -15,9 +15,13 @@ pub(crate) use self::{
     checked::{Validity, issuer, sequence_header, signed, usage, validity},
     client::{is_encrypted_key, key_of_version_1},
     describe::{anchor, certificate},
+    fields::inside,
     key::{is_public_key, key},
     name::shortest,
-    parts::{for_each_dns_name, hosts, issuer_name, purposes, serial, signed_by, subject, subject_name, this_update},
+    parts::{
+        for_each_dns_name, has_purpose, hosts, issuer_name, key_info, purposes, serial, signed_by, subject,
+        subject_name, this_update,
+    },
 };
 
 #[cfg(test)]

@@ -53,6 +53,20 @@ pub(crate) fn this_update(list: &[u8]) -> Option<UnixTime> {
     checked::time(&mut signed)
 }
 
+/// Its key (SubjectPublicKeyInfo).
+pub(crate) fn key_info(certificate: &[u8]) -> Option<&[u8]> {
+    Some(Fields::of(certificate).ok()?.key)
+}
+
+/// Whether its extended key usage names this purpose.
+pub(crate) fn has_purpose(certificate: &[u8], purpose: ObjectIdentifier) -> bool {
+    let listed = |value| {
+        let mut list = inside(&mut SliceReader::new(value).ok()?, Tag::Sequence).ok()?;
+        std::iter::from_fn(move || list.decode::<ObjectIdentifier>().ok()).find(|listed| *listed == purpose)
+    };
+    extension(certificate, ID_CE_EXT_KEY_USAGE).and_then(listed).is_some()
+}
+
 /// How it is signed: what is in its AlgorithmIdentifier, and what that is called.
 pub(crate) fn signed_by(certificate: &[u8]) -> Option<(&[u8], Box<str>)> {
     let whole = Fields::of(certificate).ok()?.algorithm;

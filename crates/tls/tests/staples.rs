@@ -1,0 +1,125 @@
+//! What servers staple to their certificates (OCSP, RFC 6960).
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use skybridge_testkit::{
+    certs::{Ca, Cert, CertBuilder, Purpose, Staple},
+    origin::Origin,
+};
+use skybridge_tls::{TlsConfigBuilder, TlsError};
+use support::{World, message, tls_error, trusting};
+
+const REVOKED: &str = "the certificate of a.test was revoked on 2021-01-01";
+
+/// What is said of a server with this staple, by TLS 1.2 and 1.3, where one is required and where it isn't.
+async fn told(ca: &Ca, cert: &Cert, staple: Vec<u8>, required: bool) -> Option<String> {
+    let cert = cert.clone().stapling(staple);
+    let config = || trusting(ca).require_staple(required);
+    let tls13 = outcome(Origin::h1().tls(&cert), config()).await;
+    assert_eq!(outcome(Origin::h1().tls(&cert).tls12(), config()).await, tls13);
+    tls13
+}
+
+async fn outcome(origin: skybridge_testkit::origin::Builder, config: TlsConfigBuilder) -> Option<String> {
+    let world = World::new(origin);
+    let error = world.connect(&config.build().unwrap(), "https://a.test").await.err()?;
+    assert!(error.is_fatal() && tls_error(&error).is_certificate() && tls_error(&error).is_staple(), "{error:?}");
+    let text = message(&error).split_once("tls failed: ").unwrap().1.to_owned();
+    Some(text.replace("it can't be told whether the certificate of a.test was revoked: ", "unknown: "))
+}
+
+fn unknown(why: &str) -> Option<String> {
+    Some(format!("unknown: what the server has stapled to it (OCSP) {why}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_staple_is_checked_where_there_is_one() {
+    let root = Ca::new("root");
+    let (cert, other) = (root.leaf(["a.test"]), root.leaf(["a.test"]));
+    let good = || Staple::new(&root, &cert);
+    let mut cut = good().make();
+    cut.pop();
+    let mut changed = good().make();
+    *changed.last_mut().unwrap() ^= 1;
+    for required in [false, true] {
+        for (staple, expected) in [
+            (good().make(), None),
+            (good().years(2020, None).make(), None),
+            (good().revoked(2021).make(), Some(REVOKED.to_owned())),
+            // Also where it has expired: it won't become good again.
+            (good().revoked(2021).years(2020, Some(2022)).make(), Some(REVOKED.to_owned())),
+            (good().unknown().make(), unknown("says that its issuer doesn't know it")),
+            (good().years(2020, Some(2021)).make(), unknown("has expired")),
+            (good().years(3000, Some(4000)).make(), unknown("is not valid yet")),
+            (Staple::new(&root, &other).make(), unknown("is about another certificate")),
+            (cut.clone(), unknown("is malformed")),
+            (vec![0x30], unknown("is malformed")),
+            (
+                changed.clone(),
+                Some("unknown: the issuer hasn't signed what the server has stapled to it (OCSP)".to_owned()),
+            ),
+        ] {
+            assert_eq!(told(&root, &cert, staple, required).await, expected);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_one_a_server_passes_unless_it_is_required() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["a.test"]);
+    let missing = "unknown: the server has stapled nothing to it (OCSP) that says so".to_owned();
+    // The responder has said that it is to be asked later.
+    for nothing in [Vec::new(), vec![0x30, 3, 10, 1, 3]] {
+        assert_eq!(told(&root, &cert, nothing.clone(), false).await, None);
+        assert_eq!(told(&root, &cert, nothing, true).await, Some(missing.clone()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_signs_in_the_issuers_place_must_have_its_leave() {
+    let (root, stranger) = (Ca::new("root"), Ca::new("root"));
+    let cert = root.leaf(["a.test"]);
+    let responder = || CertBuilder::server([]).subject(Some("responder")).purposes(&[Purpose::Ocsp]);
+    let not_signed = Some("unknown: the issuer hasn't signed what the server has stapled to it (OCSP)".to_owned());
+    for (what, signer, expected) in [
+        ("its responder", responder().by(&root), None),
+        ("expired", responder().years(1990, 2001).by(&root), not_signed.clone()),
+        ("of another issuer", responder().by(&stranger), not_signed.clone()),
+        ("by itself", responder().self_signed(), not_signed.clone()),
+        ("a server", CertBuilder::server([]).by(&root), not_signed.clone()),
+        ("anything", CertBuilder::server([]).purposes(&[Purpose::Any]).by(&root), not_signed.clone()),
+        // The server itself: its own key says that it is good.
+        ("itself", cert.clone(), not_signed.clone()),
+    ] {
+        let staple = Staple::new(&root, &cert).by(&signer).make();
+        assert_eq!(told(&root, &cert, staple, false).await, expected, "{what}");
+    }
+    let signer = responder().by(&root);
+    let hidden = Staple::new(&root, &cert).by(&signer).without_certificate().make();
+    assert_eq!(told(&root, &cert, hidden, false).await, not_signed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_issuer_is_that_of_the_path_which_was_verified() {
+    let root = Ca::new("root");
+    let between = root.intermediate("between");
+    let cert = between.leaf(["a.test"]);
+    assert_eq!(told(&root, &cert, Staple::new(&between, &cert).make(), true).await, None);
+    assert_eq!(
+        told(&root, &cert, Staple::new(&between, &cert).revoked(2021).make(), true).await.as_deref(),
+        Some(REVOKED)
+    );
+    let of_root = told(&root, &cert, Staple::new(&root, &cert).make(), true).await;
+    assert!(of_root.unwrap().contains("hasn't signed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_certificate_is_told_with_its_date() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["a.test"]);
+    let cert = cert.clone().stapling(Staple::new(&root, &cert).revoked(2021).make());
+    let error = World::h1(&cert).refused(&trusting(&root).build().unwrap(), "https://a.test").await;
+    assert!(matches!(tls_error(&error), TlsError::Revoked { since: Some(_), stapled: true, .. }), "{error:?}");
+}
