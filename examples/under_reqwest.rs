@@ -20,10 +20,10 @@ use std::{
 use tokio_stream::StreamExt;
 
 /// A resolver of this stack as one of reqwest's. It is shared, and asked on clones.
-pub struct ForReqwest<R>(Mutex<R>);
+pub(crate) struct ForReqwest<R>(Mutex<R>);
 
 impl<R: Resolver> ForReqwest<R> {
-    pub fn new(resolver: R) -> Self {
+    pub(crate) fn new(resolver: R) -> Self {
         Self(Mutex::new(resolver))
     }
 }
@@ -52,7 +52,7 @@ async fn all<R: Resolver>(mut resolver: R, query: Query) -> Result<Vec<SocketAdd
 }
 
 #[tokio::main]
-pub async fn main() -> Result<(), BoxError> {
+async fn main() -> Result<(), BoxError> {
     let origin = Origin::h1().start().await;
     let url = std::env::args().nth(1).unwrap_or_else(|| format!("http://localhost:{}/", origin.addr().port()));
 

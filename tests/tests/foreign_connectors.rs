@@ -1,7 +1,7 @@
 //! Connectors of others below our pool and retry: hyper-rustls', and turmoil's network. And our resolver below reqwest.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-#[expect(dead_code, unreachable_pub, reason = "its `main` is for those who run it")]
+#[expect(dead_code, reason = "its `main` is for those who run it")]
 #[path = "../../examples/under_reqwest.rs"]
 mod under_reqwest;
 
