@@ -164,7 +164,7 @@ impl ConnInfo {
         let (origin, egress) = (self.route.target.origin(), &self.route.target.connect_options().egress);
         let judged = match &*self.route.proxies {
             // By a proxy that the route doesn't name: it is given a name, and it alone knows the address.
-            [] if self.forwarded && !egress.is_any() => return Err(Unfit::Egress),
+            [] if self.forwarded && !egress.is_any_address() => return Err(Unfit::Egress),
             [] => egress.check(origin, &self.remote),
             _ => egress.check_proxy(origin, &self.remote),
         };

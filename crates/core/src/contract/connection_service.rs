@@ -172,7 +172,7 @@ fn protects<B>(info: &ConnInfo, request: &Request<B>) -> Result<(), Error> {
     let options = request.extensions().get().map_or(&none, |options: &RequestOptions| &options.connect_options);
     let own = &*info.route.target.key;
     let key = KeyRef::of(origin, options);
-    if key == own.as_ref() {
+    if key.origin == own.origin.as_ref() && (*options == none || *options == own.connect_options) {
         return Ok(());
     }
     let key = key.to_owned().map_err(|error| unsent(error.into()))?;
