@@ -13,6 +13,9 @@ const NATIVE: [&str; 5] = ["aws-lc-rs", "aws-lc-sys", "cc", "cmake", "ring"];
 /// What a client takes one of, or what is about that: pairs of them say nothing that each alone doesn't.
 const OF_TLS: [&str; 5] = ["aws-lc-rs", "ring", "native-roots", "webpki-roots", "platform-verifier"];
 
+/// The providers of cryptography that TLS may be built with: none, each, and both.
+const PROVIDERS: [&str; 4] = ["", "aws-lc-rs", "ring", "aws-lc-rs,ring"];
+
 /// Whose tree may have it: packages of the workspace's own tools and tests.
 const MAY_HAVE_AWS_LC: [&str; 5] =
     ["skybridge-examples", "skybridge-meter", "skybridge-soak", "skybridge-tests", "xtask"];
@@ -22,6 +25,10 @@ pub(crate) fn run() -> Outcome {
     members.packages.iter().try_for_each(lean)?;
     shipped("skybridge-cli")?;
     members.packages.iter().try_for_each(alone)?;
+    PROVIDERS.into_iter().try_for_each(|providers| {
+        let mut lean = cargo(["test", "-p", "skybridge-tls", "--no-default-features", "--lib"]);
+        execute(lean.args(["--features", providers, "provider"]))
+    })?;
     execute(&mut cargo(["test", "-p", "skybridge", "--no-default-features", "--test", "no_tls"]))
 }
 
