@@ -14,7 +14,8 @@ use std::{fmt, net::IpAddr, time::SystemTime};
 /// The patterns are those of OkHttp's `CertificatePinner`: `a.test` matches that host, `*.a.test` any host with exactly
 /// one more label, `**.a.test` that host and any with more labels. A host that several patterns match must have one of
 /// the pins of all of them; a host that none matches is not restricted. The pins for
-/// [every leaf](Self::pin_every_leaf), if there are any, apply in addition, to every host.
+/// [every leaf](Self::pin_every_leaf), if there are any, apply in addition, to every host. A name that isn't ASCII is
+/// written as the hosts of URLs have to be, as IDNA converts it (`xn--bcher-kva.test`), and refused otherwise.
 ///
 /// A set may [expire](Self::until), or be [for report only](Self::report_only). A configuration that has several judges
 /// each pin by the terms of its own set: what has expired neither forbids nor allows anything.
@@ -309,6 +310,7 @@ mod tests {
     fn patterns_are_normalized_as_hosts_are() {
         assert!(matches("A.Example.COM.", "a.example.com"));
         assert!(matches("*.EXAMPLE.com", "a.example.com"));
+        assert!(matches("*.XN--Bcher-KVA.test.", "a.xn--bcher-kva.test"));
         assert!(matches("127.0.0.1", "127.0.0.1"));
         assert!(matches("[2001:DB8:0::1]", "2001:db8::1"));
         assert!(matches("::ffff:127.0.0.1", "127.0.0.1"));
