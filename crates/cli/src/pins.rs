@@ -121,7 +121,7 @@ impl Looked {
         let shared = &self.shared;
         let (uri, credentials) = shared.uri(job).map_err(of)?;
         let options = shared.options(&uri).map_err(|usage| of_request(usage.to_string()))?;
-        let mut request = shared.request(uri, job.place, credentials);
+        let mut request = shared.request(uri, job, credentials);
         request.extensions_mut().insert(options.call(job.call));
         let limit = shared.args.request.max_time.map(Seconds::limit);
         let connecting = client.request(request);

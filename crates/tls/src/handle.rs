@@ -1,9 +1,8 @@
-use crate::{OlderConnections, TlsConfig, TlsConnector, TlsLayer, config::LazyConfig, generation::Generation};
-use skybridge_core::{ConnectError, sync::Mutex};
-use std::{
-    fmt,
-    sync::{Arc, Weak},
+use crate::{
+    OlderConnections, TlsConfig, TlsConnector, TlsLayer,
+    config::{LazyConfig, Replaceable},
 };
+use std::{fmt, sync::Arc};
 
 /// Replaces the configuration of a [`TlsLayer`] or [`TlsConnector`]: for a client's certificate that was renewed, other
 /// roots, other pins. Made with [`TlsLayer::replaceable`]. Cheap to clone.
@@ -34,17 +33,6 @@ use std::{
 #[derive(Clone)]
 pub struct TlsHandle(Arc<Replaceable>);
 
-/// The present configuration of a layer, and of the proxies that it serves.
-pub(crate) struct Replaceable(Mutex<Current>);
-
-struct Current {
-    config: TlsConfig,
-    proxies: LazyConfig,
-    number: u64,
-    /// The generations before, as long as they have connections.
-    older: Vec<Weak<Generation>>,
-}
-
 // === impl TlsHandle ===
 
 impl TlsHandle {
@@ -57,61 +45,19 @@ impl TlsHandle {
     /// The same, and says what becomes of the connections of all older ones. What was drained or closed before is not
     /// kept.
     pub fn replace_and(&self, config: TlsConfig, older: OlderConnections) {
-        let superseded: Vec<_> = {
-            let mut current = self.0.0.lock();
-            let mut next = Current::new(&config, current.number + 1);
-            next.older = std::mem::take(&mut current.older);
-            next.older.extend(current.config.generation().map(Arc::downgrade));
-            next.older.retain(|generation| generation.strong_count() > 0);
-            let superseded = next.older.iter().filter_map(Weak::upgrade).collect();
-            *current = next;
-            superseded
-        };
-        // Outside the lock: pools are told, who tell observers.
-        superseded.iter().for_each(|generation: &Arc<Generation>| generation.supersede(older));
+        // Outside of its lock: pools are told, who tell observers.
+        self.0.replace(&config).iter().for_each(|generation| generation.supersede(older));
     }
 
     /// The number of the present one.
     pub fn generation(&self) -> u64 {
-        self.0.0.lock().number
+        self.0.number()
     }
 }
 
 impl fmt::Debug for TlsHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-// === impl Replaceable ===
-
-impl Replaceable {
-    fn new(config: &TlsConfig) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Current::new(config, 1))))
-    }
-
-    pub(crate) fn config(&self) -> TlsConfig {
-        self.0.lock().config.clone()
-    }
-
-    pub(crate) fn for_proxies(&self) -> Result<TlsConfig, ConnectError> {
-        let proxies = self.0.lock().proxies.clone();
-        proxies.get()
-    }
-}
-
-impl fmt::Debug for Replaceable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let current = self.0.lock();
-        f.debug_struct("TlsHandle").field("generation", &current.number).field("config", &current.config).finish()
-    }
-}
-
-impl Current {
-    fn new(config: &TlsConfig, number: u64) -> Self {
-        let config = config.as_generation(number);
-        let proxies = config.for_proxies();
-        Self { config, proxies, number, older: Vec::new() }
     }
 }
 

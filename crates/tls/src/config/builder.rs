@@ -1,4 +1,5 @@
 use super::{
+    certificates::{certificates, not_pem},
     key_log::KeyLogTo,
     provider,
     tls_config::{Inner, LazyConfig},
@@ -540,20 +541,6 @@ impl Identities {
         let by_host = self.by_host.into_iter().map(load).collect::<Result<_, TlsConfigError>>()?;
         Ok(self.choose.map_or_else(|| Identity::given(by_host, every_host), Identity::chosen))
     }
-}
-
-pub(crate) fn certificates(what: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
-    // Editors put a byte order mark before the first line, and OpenSSL reads past it.
-    let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
-    let mut found = Vec::new();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        found.push(certificate.map_err(|source| not_pem(what, found.len() + 1, source))?);
-    }
-    if found.is_empty() { Err(not_pem(what, 1, pem::Error::NoItemsFound)) } else { Ok(found) }
-}
-
-fn not_pem(what: &'static str, number: usize, source: pem::Error) -> TlsConfigError {
-    TlsConfigError::Pem { what, number, source }
 }
 
 impl fmt::Debug for TlsConfigBuilder {

@@ -1,4 +1,5 @@
 mod builder;
+mod certificates;
 mod error;
 mod key_log;
 pub(crate) mod provider;
@@ -11,4 +12,7 @@ pub use self::{
     roots::Roots,
     tls_config::{TlsConfig, TlsVersion},
 };
-pub(crate) use self::{builder::certificates, tls_config::LazyConfig};
+pub(crate) use self::{
+    certificates::certificates,
+    tls_config::{LazyConfig, Replaceable},
+};

@@ -2,7 +2,6 @@ use crate::{
     Pins, TlsConfigError, TlsError, TrustOutline, alpn,
     ech::{GivenKeys, Offer},
     generation::Generation,
-    handle::Replaceable,
     identity::Identity,
     peer::Peer,
     sessions::{ConnectionStore, Sessions},
@@ -15,10 +14,10 @@ use rustls::{
     pki_types::TrustAnchor,
     time_provider::TimeProvider,
 };
-use skybridge_core::{ConnInfo, ConnectError, Phase};
+use skybridge_core::{ConnInfo, ConnectError, Phase, sync::Mutex};
 use std::{
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, Weak},
 };
 
 /// Roots, pins, client certificate and TLS versions. Cheap to clone; clones share their sessions.
@@ -65,6 +64,17 @@ enum Lazy {
     Built(TlsConfig),
     OnFirstUse { result: OnceLock<Result<TlsConfig, Arc<TlsConfigError>>>, build: Box<Build> },
     Replaceable { by: Arc<Replaceable>, for_proxies: bool },
+}
+
+/// The present configuration of a layer, and of the proxies that it serves.
+pub(crate) struct Replaceable(Mutex<Current>);
+
+struct Current {
+    config: TlsConfig,
+    proxies: LazyConfig,
+    number: u64,
+    /// The generations before, as long as they have connections.
+    older: Vec<Weak<Generation>>,
 }
 
 type Build = dyn Fn() -> Result<TlsConfig, TlsConfigError> + Send + Sync;
@@ -316,6 +326,55 @@ impl LazyConfig {
             },
             Lazy::Replaceable { by, .. } => Self(Arc::new(Lazy::Replaceable { by: Arc::clone(by), for_proxies: true })),
         }
+    }
+}
+
+// === impl Replaceable ===
+
+impl Replaceable {
+    pub(crate) fn new(config: &TlsConfig) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Current::new(config, 1))))
+    }
+
+    /// Begins a new generation. Returns all older ones that have connections.
+    pub(crate) fn replace(&self, config: &TlsConfig) -> Vec<Arc<Generation>> {
+        let mut current = self.0.lock();
+        let mut next = Current::new(config, current.number + 1);
+        next.older = std::mem::take(&mut current.older);
+        next.older.extend(current.config.generation().map(Arc::downgrade));
+        next.older.retain(|generation| generation.strong_count() > 0);
+        let superseded = next.older.iter().filter_map(Weak::upgrade).collect();
+        *current = next;
+        superseded
+    }
+
+    /// The number of the present generation.
+    pub(crate) fn number(&self) -> u64 {
+        self.0.lock().number
+    }
+
+    fn config(&self) -> TlsConfig {
+        self.0.lock().config.clone()
+    }
+
+    fn for_proxies(&self) -> Result<TlsConfig, ConnectError> {
+        let proxies = self.0.lock().proxies.clone();
+        proxies.get()
+    }
+}
+
+impl fmt::Debug for Replaceable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let current = self.0.lock();
+        f.debug_struct("TlsHandle").field("generation", &current.number).field("config", &current.config).finish()
+    }
+}
+
+impl Current {
+    fn new(config: &TlsConfig, number: u64) -> Self {
+        let config = config.as_generation(number);
+        let proxies = config.for_proxies();
+        Self { config, proxies, number, older: Vec::new() }
     }
 }
 
