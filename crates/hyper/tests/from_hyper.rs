@@ -9,8 +9,8 @@ use hyper_util::{
     rt::TokioIo,
 };
 use skybridge_core::{
-    ConnectError, ConnectOptions, Connector, Dialer, EchMode, Egress, EgressRule, Endpoint, Endpoints, Key, Phase,
-    Proxy, ProxyKind, Route, Target, Trust, Unfit,
+    Cleartext, ConnectError, ConnectOptions, Connector, Dialer, EchMode, Egress, EgressReason, EgressRefused,
+    EgressRule, Endpoint, Endpoints, Key, Phase, Proxy, ProxyKind, Route, Target, Trust, Unfit,
 };
 use skybridge_dns::{Fixed, System};
 use skybridge_h1::H1;
@@ -303,6 +303,24 @@ async fn options_that_it_would_ignore_are_refused() {
     let origin = route.target.origin().clone();
     route.target.key = Arc::new(Key::new(origin, ConnectOptions::new().ech(EchMode::Require)));
     FromHyper::new(foreign!(net, &asked, false, false)).connect(route).await.unwrap();
+}
+
+/// A limit of addresses it would ignore; this is known before it is asked.
+#[tokio::test(start_paused = true)]
+async fn a_connector_that_looks_names_up_is_not_asked_for_what_may_not_be_in_cleartext() {
+    let egress = Egress::any().cleartext(Cleartext::only_to(["b.test"]).unwrap());
+    for (url, asks) in [("http://a.test", 0), ("http://b.test", 1), ("https://a.test", 1)] {
+        let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
+        let _listener = net.listen("192.0.2.1:80".parse().unwrap());
+        let mut route = fixtures::route(url, ["192.0.2.7:443"], executor.ctx());
+        let origin = route.target.origin().clone();
+        route.target.key = Arc::new(Key::new(origin, ConnectOptions::new().egress(egress.clone())));
+        let connected = FromHyper::new(foreign!(net, &asked, false, false)).connect(route).await;
+        assert_eq!((connected.is_ok(), asked.lock().unwrap().len()), (asks == 1, asks), "{url}");
+        let Err(error) = connected else { continue };
+        let refused = error.source_as::<EgressRefused>().unwrap();
+        assert!(error.is_fatal() && refused.rule == EgressReason::Cleartext, "{error:?}");
+    }
 }
 
 /// The resolver's address is not the connector's, which looks names up by itself.
