@@ -28,7 +28,7 @@ pub(crate) fn gate() -> bool {
 }
 
 fn measure() -> Outcome<i64> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     runtime.block_on(async {
         let without = held(sealed::builder(Over::Tls).session_memory(0).build()?).await?;
         Ok(held(sealed::builder(Over::Tls).build()?).await? - without)
