@@ -1,16 +1,21 @@
 //! All that is below a seam, in one piece: a whole connector, and the whole of what makes connections.
 
 use skybridge::{
-    Client, ConnectError, H1, PoolLayer, RequestBody, RetryLayer, RouteLayer, TokioRuntime,
+    Client, ConnectError, Endpoint, H1, PoolLayer, RequestBody, RetryLayer, RouteLayer, TokioRuntime,
     types::{Handshake, Link, Route},
 };
 use skybridge_testkit::origin::Origin;
+use std::io;
 use tokio::net::TcpStream;
 use tower::{ServiceBuilder, service_fn};
 
 async fn connect(route: Route) -> Result<Link<TcpStream>, ConnectError> {
-    let origin = route.target.origin();
-    let stream = TcpStream::connect((origin.name(), origin.port())).await?;
+    // Of a route through proxies it is the first of them: never the origin past it.
+    let stream = match route.endpoints.snapshot().first() {
+        Some(Endpoint::Name { host, port }) => TcpStream::connect((&**host, *port)).await?,
+        Some(Endpoint::Inet(address)) => TcpStream::connect(address).await?,
+        _ => return Err(io::Error::other("neither a name nor an address").into()),
+    };
     let remote = stream.peer_addr()?;
     Ok(route.link(stream, remote))
 }
