@@ -12,8 +12,8 @@ use std::{cell::RefCell, sync::Arc};
 pub(crate) struct Captured {
     /// The path that was verified.
     pub(crate) path: Option<Arc<Path>>,
-    /// Why the verifier refused the peer.
-    pub(crate) refused: Option<TlsError>,
+    /// Why the verifier refused the peer. In a box, so that no connection has room for it.
+    pub(crate) refused: Option<Box<TlsError>>,
     /// The peer requested a client certificate, and was sent one.
     pub(crate) client_auth: bool,
 }

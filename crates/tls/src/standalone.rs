@@ -60,7 +60,7 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, Error> {
         let (verified, captured) = capture(|| self.0.verify_server_cert(leaf, others, server, ocsp, now));
         verified.map_err(|alert| match captured.refused {
-            Some(error) => classify::refused(error, alert),
+            Some(error) => classify::refused(*error, alert),
             None => alert,
         })
     }

@@ -219,7 +219,7 @@ impl ServerCertVerifier for Verifier {
             }
             Err(error) => {
                 let alert = classify::alert(&error);
-                handshake_capture::record(|captured| captured.refused = Some(error));
+                handshake_capture::record(|captured| captured.refused = Some(Box::new(error)));
                 Err(alert)
             }
         }

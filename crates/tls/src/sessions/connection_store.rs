@@ -53,7 +53,7 @@ impl ConnectionStore {
 
     /// Why the verifier refused the peer, if it did.
     pub(crate) fn refused(&self) -> Option<TlsError> {
-        self.state().captured.refused.take()
+        self.state().captured.refused.take().map(|error| *error)
     }
 
     /// Called when the handshake is over. Returns what was verified during it, or on the connection whose session was
