@@ -1,5 +1,5 @@
 //! Handshakes that stall time out, and those that are dropped leave nothing behind.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 mod support;
 

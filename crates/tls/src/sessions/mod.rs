@@ -21,9 +21,9 @@ pub(crate) const MEMORY: usize = 1 << 20;
 const TICKETS: usize = 8;
 /// What a session takes beside the certificates of its peer: its ticket, whose size rustls doesn't tell, its secret,
 /// and what is around them.
-const SESSION: usize = 512;
+const SESSION: usize = 640;
 /// What a peer takes beside its sessions.
-const PEER: usize = 512;
+const PEER: usize = 768;
 
 /// Whose session it is. A session of one partition is never offered on behalf of another: to a peer that tracks its
 /// clients a ticket is as good as a cookie.
@@ -65,7 +65,8 @@ struct PeerSessions {
     /// What they took when that was last looked at.
     bytes: usize,
     group: Option<NamedGroup>,
-    tls12: Option<(Tls12ClientSessionValue, SessionFacts)>,
+    /// Boxed, as most peers have none.
+    tls12: Option<Box<(Tls12ClientSessionValue, SessionFacts)>>,
     tls13: VecDeque<(Tls13ClientSessionValue, SessionFacts)>,
 }
 
@@ -90,13 +91,13 @@ impl Sessions {
     }
 
     pub(crate) fn tls12(&self, key: &SessionKey, now: UnixTime) -> Option<(Tls12ClientSessionValue, SessionFacts)> {
-        let (session, facts) = self.cache().peers.get(key)?.tls12.clone()?;
+        let (session, facts) = self.cache().peers.get(key)?.tls12.as_deref().cloned()?;
         facts.path.is_valid_at(now).then_some((session, facts))
     }
 
     pub(crate) fn set_tls12(&self, key: &SessionKey, session: Option<(Tls12ClientSessionValue, SessionFacts)>) {
         if session.is_some() || self.cache().peers.contains_key(key) {
-            self.change(key, |peer| peer.tls12 = session);
+            self.change(key, |peer| peer.tls12 = session.map(Box::new));
         }
     }
 
@@ -151,7 +152,7 @@ impl fmt::Debug for Sessions {
 impl PeerSessions {
     /// What they take, about: rustls keeps the peer's certificates with each.
     fn size(&self) -> usize {
-        let facts = self.tls13.iter().map(|(_, facts)| facts).chain(self.tls12.as_ref().map(|(_, facts)| facts));
+        let facts = self.tls13.iter().map(|(_, facts)| facts).chain(self.tls12.iter().map(|session| &session.1));
         let (mut bytes, mut path) = (PEER, std::ptr::null());
         for facts in facts {
             let presented = facts.path.presented_bytes();
