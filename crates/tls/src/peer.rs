@@ -61,10 +61,15 @@ fn parse(text: &str) -> Result<(ServerName<'static>, Arc<str>), TlsError> {
     Ok((name, text))
 }
 
-/// A host as it is written in pins.
+/// A host as it is written in pins, whoever has written it: rustls passes a verifier what it was given.
 pub(crate) fn as_text(name: &ServerName<'_>) -> Arc<str> {
-    match name {
-        ServerName::IpAddress(address) => IpAddr::from(*address).to_string().into(),
-        name => name.to_str().as_ref().into(),
+    if let ServerName::IpAddress(address) = name {
+        return IpAddr::from(*address).to_canonical().to_string().into();
+    }
+    let name = name.to_str();
+    let name = name.strip_suffix('.').unwrap_or(&name);
+    match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => name.to_ascii_lowercase().into(),
+        false => name.into(),
     }
 }

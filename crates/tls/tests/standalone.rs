@@ -5,11 +5,12 @@ mod support;
 
 use rustls::{
     CertificateError, ClientConfig, HandshakeKind,
-    client::{ClientSessionMemoryCache, Resumption},
+    client::{ClientSessionMemoryCache, Resumption, danger::ServerCertVerifier},
+    pki_types::UnixTime,
 };
 use skybridge_testkit::{certs::Ca, executor::run_until_idle, origin::Origin};
 use skybridge_tls::{TlsConfig, TlsError, rustls};
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 use support::{ADDR, World, trusting};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
@@ -137,5 +138,30 @@ async fn of_an_insecure_configuration_it_compares_the_peers_own_key_alone() {
     assert!(!exchange(&world, insecure(&leaf.pin())).await.unwrap());
     for pin in [root.pin(), WRONG.to_owned()] {
         assert!(TlsError::find(&refused(&world, insecure(&pin)).await).unwrap().is_pin());
+    }
+}
+
+/// Our own connector asks for a host as pins write it; a foreign stack asks as its user has written it.
+#[test]
+fn a_host_has_its_pins_however_its_name_is_written() {
+    let root = Ca::new("root");
+    let chain = root.leaf(["a.test", "192.0.2.1", "::ffff:192.0.2.1"]).chain();
+    let pinned = |pattern: &str| trusting(&root).pin(pattern, WRONG).build().unwrap().verifier();
+    let exempt = |pattern: &str| trusting(&Ca::new("other")).insecure_for(pattern).build().unwrap().verifier();
+    for (pattern, names) in [
+        ("a.test", &["a.test", "A.Test", "a.test.", "A.TEST."][..]),
+        ("*.test", &["a.test.", "A.TEST"]),
+        ("192.0.2.1", &["192.0.2.1", "::ffff:192.0.2.1"]),
+    ] {
+        for name in names {
+            let now = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
+            let verify = |verifier: Arc<dyn ServerCertVerifier>| {
+                verifier.verify_server_cert(&chain[0], &chain[1..], &(*name).try_into().unwrap(), &[], now)
+            };
+            verify(trusting(&root).build().unwrap().verifier()).unwrap();
+            let error = verify(pinned(pattern)).expect_err(name);
+            assert!(TlsError::find(&error).is_some_and(TlsError::is_pin), "{name}: {error:?}");
+            verify(exempt(pattern)).unwrap();
+        }
     }
 }
