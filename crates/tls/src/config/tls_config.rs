@@ -62,7 +62,7 @@ pub(crate) struct LazyConfig(Arc<Lazy>);
 
 enum Lazy {
     Built(TlsConfig),
-    OnFirstUse { result: OnceLock<Result<TlsConfig, Arc<TlsConfigError>>>, build: Box<Build> },
+    OnFirstUse { result: OnceLock<Result<TlsConfig, Arc<TlsConfigError>>>, build: Arc<Build> },
     Replaceable { by: Arc<Replaceable>, for_proxies: bool },
 }
 
@@ -171,8 +171,9 @@ impl TlsConfig {
 
     fn of_generation(&self, generation: &Arc<Generation>) -> Self {
         let fallback = self.fallback().map(|fallback| fallback.of_generation(generation));
+        let verifying = self.0.verifying.as_ref().map(|verifying| verifying.of_generation(generation));
         let (sessions, generation) = (self.0.sessions.others(), Some(Arc::clone(generation)));
-        Self::new(Inner { sessions, generation, fallback, ..Inner::clone(&self.0) })
+        Self::new(Inner { sessions, generation, fallback, verifying, ..Inner::clone(&self.0) })
     }
 
     pub(crate) fn generation(&self) -> Option<&Arc<Generation>> {
@@ -286,7 +287,19 @@ impl fmt::Debug for TlsConfig {
 impl LazyConfig {
     /// To be built by this function on first use.
     pub(crate) fn new(build: impl Fn() -> Result<TlsConfig, TlsConfigError> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Lazy::OnFirstUse { result: OnceLock::new(), build: Box::new(build) }))
+        Self(Arc::new(Lazy::OnFirstUse { result: OnceLock::new(), build: Arc::new(build) }))
+    }
+
+    /// The same, with sessions and connections of a generation.
+    fn of_generation(&self, generation: &Arc<Generation>) -> Self {
+        match &*self.0 {
+            Lazy::Built(config) => config.of_generation(generation).into(),
+            Lazy::OnFirstUse { build, .. } => {
+                let (build, generation) = (Arc::clone(build), Arc::clone(generation));
+                Self::new(move || Ok(build()?.of_generation(&generation)))
+            }
+            Lazy::Replaceable { .. } => self.clone(),
+        }
     }
 
     /// The one that it is at present.

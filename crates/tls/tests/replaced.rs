@@ -1,0 +1,43 @@
+//! A configuration that is replaced, and the proxies that it serves.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use skybridge_core::{Connector, Proxy, ProxyKind, TlsConnect};
+use skybridge_testkit::{certs::Ca, origin::Origin};
+use skybridge_tls::{OlderConnections, TlsConfigBuilder, TlsLayer};
+use support::{TlsLink, World, trusting};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+async fn proxy(world: &World, layer: &TlsLayer) -> TlsLink {
+    let mut route = world.route("https://a.test");
+    route.proxies = vec![Proxy::new(ProxyKind::Https, "proxy.test", 443)].into();
+    let ctx = route.ctx().clone();
+    let link = world.net.connector().connect(route).await.unwrap();
+    layer.proxy_connector().tls_connect(link, "proxy.test", &ctx).await.unwrap()
+}
+
+/// Also where what is set of verification is for origins alone, so that proxies have a configuration of their own.
+#[tokio::test(start_paused = true)]
+async fn proxies_have_sessions_of_each_generation_and_their_connections_are_closed_with_it() {
+    let root = Ca::new("root");
+    let plain: fn(TlsConfigBuilder) -> TlsConfigBuilder = |config| config;
+    for set in [plain, |config| config.insecure_for("b.test"), TlsConfigBuilder::insecure] {
+        let world = World::new(Origin::h1().tls(&root.leaf(["proxy.test"])));
+        let config = set(trusting(&root)).build().unwrap();
+        let (layer, handle) = TlsLayer::replaceable(config.clone());
+        for (generation, resumed) in [(1, false), (1, true), (2, false), (2, true)] {
+            if handle.generation() != generation {
+                handle.replace_and(config.clone(), OlderConnections::Keep);
+            }
+            let mut link = proxy(&world, &layer).await;
+            let tls = link.info.tls.take().unwrap();
+            assert_eq!((tls.generation(), tls.resumed), (Some(generation), resumed));
+            link.io.write_all(b"GET / HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n").await.unwrap();
+            link.io.read_to_string(&mut String::new()).await.unwrap();
+        }
+        let mut link = proxy(&world, &layer).await;
+        handle.replace_and(config.clone(), OlderConnections::Close);
+        link.io.write_all(b"GET / HTTP/1.1\r\nhost: a.test\r\n\r\n").await.unwrap_err();
+    }
+}
