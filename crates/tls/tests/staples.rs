@@ -45,7 +45,7 @@ async fn a_staple_is_checked_where_there_is_one() {
     for required in [false, true] {
         for (staple, expected) in [
             (good().make(), None),
-            (good().years(2020, None).make(), None),
+            (good().years(2020, None).make(), unknown("has expired")),
             (good().revoked(2021).make(), Some(REVOKED.to_owned())),
             // Also where it has expired: it won't become good again.
             (good().revoked(2021).years(2020, Some(2022)).make(), Some(REVOKED.to_owned())),

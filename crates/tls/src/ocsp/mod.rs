@@ -13,6 +13,9 @@ use rustls::{crypto::WebPkiSupportedAlgorithms, pki_types::UnixTime};
 
 /// How far the responder's clock may be from ours, in seconds, as with OpenSSL's clients.
 const SKEW: u64 = 300;
+/// How long one counts that doesn't say when the next is due, in seconds, as with Firefox. It says that there is always
+/// a newer one (RFC 6960, section 4.2.2.1), so an old one is shown by who has lost the certificate since.
+const DAY: u64 = 24 * 60 * 60;
 
 /// Checks what was stapled to this certificate, and says whether it vouches for it. Nothing, and a responder that says
 /// that it can't answer, do not.
@@ -48,7 +51,8 @@ pub(crate) fn check(
     if about.this_update.as_secs() > seconds.saturating_add(SKEW) {
         return Err(StapleFault::NotYet);
     }
-    if about.next_update.is_some_and(|next| next.as_secs().saturating_add(SKEW) < seconds) {
+    let end = about.next_update.map_or(about.this_update.as_secs().saturating_add(DAY), |next| next.as_secs());
+    if end.saturating_add(SKEW) < seconds {
         return Err(StapleFault::Expired);
     }
     Ok(true)
@@ -63,4 +67,83 @@ fn vouches(certificate: &[u8], issuer: &Issuer, algorithms: &WebPkiSupportedAlgo
         && x509::has_purpose(certificate, ID_KP_OCSP_SIGNING)
         && x509::issuer_name(certificate) == Some(&*issuer.name)
         && issuer.has_signed(signed, algorithm, signature, algorithms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use skybridge_testkit::certs::{Ca, Cert, CertBuilder, Purpose, Staple};
+    use std::{sync::LazyLock, time::Duration};
+
+    const HOUR: u64 = 3_600;
+    /// The first second of 2020.
+    const START: u64 = 1_577_836_800;
+
+    fn verdict(staple: &[u8], cert: &Cert, ca: &Ca, now: u64) -> Result<bool, StapleFault> {
+        let algorithms = crate::config::provider::choose(None).unwrap().signature_verification_algorithms;
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
+        check(staple, &cert.chain()[0], &Issuer::of(&ca.der()).unwrap(), &algorithms, now)
+    }
+
+    #[test]
+    fn one_that_does_not_say_when_the_next_is_due_counts_for_a_day() {
+        let root = Ca::new("root");
+        let cert = root.leaf(["a.test"]);
+        let staple = Staple::new(&root, &cert).years(2020, None).make();
+        for (hours, expected) in [(0, Ok(true)), (24, Ok(true)), (25, Err(StapleFault::Expired))] {
+            assert_eq!(verdict(&staple, &cert, &root, START + hours * HOUR), expected, "{hours}");
+        }
+        let early = verdict(&staple, &cert, &root, START - HOUR);
+        assert_eq!(early, Err(StapleFault::NotYet));
+        let revoked = Staple::new(&root, &cert).years(2020, None).revoked(2019).make();
+        let later = verdict(&revoked, &cert, &root, START + 1_000 * HOUR);
+        assert!(matches!(later, Err(StapleFault::Revoked(_))), "{later:?}");
+    }
+
+    struct Real {
+        root: Ca,
+        cert: Cert,
+        /// Each says something else than that it is good, but for the first two.
+        staples: Vec<Vec<u8>>,
+    }
+
+    static REAL: LazyLock<Real> = LazyLock::new(|| {
+        let root = Ca::new("root");
+        let (cert, other) = (root.leaf(["a.test"]), root.leaf(["a.test"]));
+        let responder = CertBuilder::server([]).subject(Some("responder")).purposes(&[Purpose::Ocsp]).by(&root);
+        let staples = vec![
+            Staple::new(&root, &cert).make(),
+            Staple::new(&root, &cert).by(&responder).make(),
+            Staple::new(&root, &cert).revoked(2019).make(),
+            Staple::new(&root, &cert).unknown().make(),
+            Staple::new(&root, &cert).years(1999, Some(2019)).make(),
+            Staple::new(&root, &other).make(),
+        ];
+        Real { root, cert, staples }
+    });
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn nothing_in_a_staple_panics_and_none_that_was_changed_vouches(
+            of in 0_usize..6,
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+            cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
+        ) {
+            let Real { root, cert, staples } = &*REAL;
+            let mut staple = staples[of].clone();
+            for (at, byte) in changes {
+                let at = at.index(staple.len());
+                staple[at] = byte;
+            }
+            if let Some(cut) = cut {
+                staple.truncate(cut.index(staple.len()));
+            }
+            let vouches = verdict(&staple, cert, root, START + HOUR) == Ok(true);
+            // The first has nothing that isn't signed or read; a certificate that is shown may be changed in vain.
+            prop_assert!(!vouches || of == 1 || (of == 0 && staple == staples[0]), "{of}");
+        }
+    }
 }
