@@ -269,7 +269,8 @@ impl TlsConfigBuilder {
     /// is why there is no second one by default, and why each fallback is an event
     /// ([`EventKind::TlsFallback`](skybridge_core::EventKind)) and a fact ([`TlsInfo::spec`]). rustls can't send
     /// `TLS_FALLBACK_SCSV` (RFC 7507), by which a server would notice. A server that speaks TLS 1.3 and is forced to
-    /// 1.2 says so in its random bytes (RFC 8446, section 4.1.3), which only a client looks at that has offered 1.3.
+    /// 1.2 says so in its random bytes (RFC 8446, section 4.1.3), which only a client looks at that has offered 1.3;
+    /// where they say so, no other spec is tried.
     ///
     /// With specs of which none is [`ConnectionSpec::CLEARTEXT`], origins of `http` are refused: by
     /// [`TlsLayer`](crate::TlsLayer) before a connection is opened, and by the client of `skybridge` before a name is

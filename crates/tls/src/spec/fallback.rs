@@ -1,5 +1,5 @@
 use crate::{TlsError, words};
-use rustls::{AlertDescription, Error};
+use rustls::{AlertDescription, Error, PeerMisbehaved};
 
 /// Whether another spec may be tried after this error: where the two can't agree on how to speak TLS, or the peer has
 /// broken its rules. Not where the peer isn't who it should be, where the stream failed, where the peer is not content
@@ -8,6 +8,8 @@ pub(crate) fn is_permitted(error: &TlsError) -> bool {
     let TlsError::Handshake(error) = error else { return false };
     match error {
         Error::AlertReceived(AlertDescription::NoApplicationProtocol) => false,
+        // The server says that it speaks TLS 1.3, and somebody between keeps it from that: a spec without it would hide it.
+        Error::PeerMisbehaved(PeerMisbehaved::AttemptedDowngradeToTls12WhenTls13IsSupported) => false,
         Error::AlertReceived(alert) => !words::alert(*alert).is_certificate(),
         Error::PeerIncompatible(_)
         | Error::PeerMisbehaved(_)
@@ -24,7 +26,7 @@ pub(crate) fn is_permitted(error: &TlsError) -> bool {
 mod tests {
     use super::*;
     use crate::Pin;
-    use rustls::{CertificateError, InvalidMessage, PeerIncompatible, PeerMisbehaved};
+    use rustls::{CertificateError, InvalidMessage, PeerIncompatible};
     use std::io;
 
     #[test]
@@ -38,6 +40,13 @@ mod tests {
             (TlsError::Handshake(Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedKxGroup)), true),
             (TlsError::Handshake(Error::InvalidMessage(InvalidMessage::InvalidContentType)), true),
             (TlsError::Handshake(Error::DecryptError), true),
+            // A fallback is what the attacker wants.
+            (
+                TlsError::Handshake(Error::PeerMisbehaved(
+                    PeerMisbehaved::AttemptedDowngradeToTls12WhenTls13IsSupported,
+                )),
+                false,
+            ),
             // The client's certificate, and the protocol above, are no matter of a spec.
             (TlsError::Handshake(Error::AlertReceived(AlertDescription::CertificateRequired)), false),
             (TlsError::Handshake(Error::AlertReceived(AlertDescription::BadCertificate)), false),
