@@ -1,6 +1,6 @@
 //! `features`: each package by itself, so that none lives on a feature that another one switched on; each of its
-//! features alone, so that none lives on another, and every two, so that none is in another's way. Without default features, no crate is built from AWS-LC, and a client
-//! without TLS needs no C compiler.
+//! features alone, so that none lives on another, and every two, so that none is in another's way. Without default
+//! features, no crate is built from AWS-LC, and a client without TLS needs no C compiler.
 
 use cargo_metadata::Package;
 

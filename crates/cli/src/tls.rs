@@ -170,7 +170,8 @@ fn hashes(given: &Option<Hashes>) -> Result<Vec<String>, StartError> {
     }
 }
 
-/// The spec that these flags make; none without any. Where one of the two lists of suites isn't given, it is all of them.
+/// The spec that these flags make; none without any. Where one of the two lists of suites isn't given, it is all of
+/// them.
 fn of_command_line(ciphers: &Option<Names>, tls13: &Option<Names>, curves: &Option<Names>) -> Vec<ConnectionSpec> {
     if ciphers.is_none() && tls13.is_none() && curves.is_none() {
         return Vec::new();

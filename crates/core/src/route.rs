@@ -164,8 +164,8 @@ impl Attempt {
         PhaseGuard::begin(self.route.ctx(), phase, Some(self.id))
     }
 
-    /// A link of a stream that a dialer of one's own has opened to the endpoint of this attempt. Its local address isn't
-    /// known until its [`info`](Link::info) is told.
+    /// A link of a stream that a dialer of one's own has opened to the endpoint of this attempt. Its local address
+    /// isn't known until its [`info`](Link::info) is told.
     pub fn link<Io>(&self, io: Io) -> Link<Io> {
         Link::new(io, ConnInfo::new(self, None, self.endpoint.clone()))
     }

@@ -1,8 +1,8 @@
 //! Resolvers as tower services: the system's, a cache, and overrides.
 //!
 //! Not a part of the stack: the route layer asks a [`Resolver`](skybridge_core::Resolver), a `Service<Query>` whose
-//! response is a stream of [`Answer`](skybridge_core::Answer)s. Resolvers can have layers of their own. One of one's own
-//! is a closure that returns [`Once`].
+//! response is a stream of [`Answer`](skybridge_core::Answer)s. Resolvers can have layers of their own. One of one's
+//! own is a closure that returns [`Once`].
 //!
 //! ```
 //! use skybridge_core::{Endpoint, Query};

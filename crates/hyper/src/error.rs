@@ -26,8 +26,8 @@ pub enum OptionUnsupported {
     Dial,
     /// Another name to send and to verify by TLS.
     ServerName,
-    /// The origin's name to be hidden ([`EchMode::Require`](skybridge_core::EchMode::Require)), where the connector runs
-    /// TLS.
+    /// The origin's name to be hidden ([`EchMode::Require`](skybridge_core::EchMode::Require)), where the connector
+    /// runs TLS.
     Ech,
     /// A unix socket, for which there is no URI.
     UnixSocket,

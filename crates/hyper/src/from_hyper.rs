@@ -22,9 +22,10 @@ use tower_service::Service;
 /// over any `Service<Uri>`). A connector doesn't say whether it runs TLS for `https`, so its user does, by
 /// [`new`](Self::new) or [`with_tls`](Self::with_tls).
 ///
-/// A route whose options such a connector can't honour is refused: proxies, limits of egress, endpoints to dial, another
-/// server name, and, where it runs TLS, a name that must be hidden by ECH. A [partition](skybridge_core::Partition)
-/// keeps connections apart, but not what the connector keeps by itself, such as TLS sessions.
+/// A route whose options such a connector can't honour is refused: proxies, limits of egress, endpoints to dial,
+/// another server name, and, where it runs TLS, a name that must be hidden by ECH. A
+/// [partition](skybridge_core::Partition) keeps connections apart, but not what the connector keeps by itself, such as
+/// TLS sessions.
 #[derive(Clone, Debug)]
 pub struct FromHyper<C> {
     connector: C,

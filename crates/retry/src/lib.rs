@@ -33,15 +33,16 @@
 //! [`RetryLayer::answers`] turns it off.
 //!
 //! [`RetryLayer::unsent`] applies the first row only, [`RetryLayer::safe`] all of them; for a body that isn't
-//! [`Replay`](skybridge_core::Replay), such as `Full<Bytes>`, [`RetryLayer::replaying`] is told how to copy it. Whether connections keep copies
-//! for the other rows is this layer's decision alone: it [asks](skybridge_core::Replays) for them while it polls the
-//! layers below. Once another response's head has arrived, nothing is retried. Pauses and the age of a request need a
-//! clock: that of the connection that an error names, or [`RetryLayer::runtime`]; without either nothing is retried.
-//! The final error is that of the last try, with those before it in [`earlier`](skybridge_core::Error::earlier); its
-//! [`delivery`](skybridge_core::Error::delivery) is the worst of all. Other layers fit between this one and the pool,
-//! tower's too (`timeout`, `buffer`, `load_shed`, `filter`): each sees every try. Where they erase the error to a
-//! [`BoxError`](skybridge_core::BoxError), a request that came back is still found in it. Their own errors have lost
-//! the request, and are final; so are responses that they made anew, without the extensions of those from below.
+//! [`Replay`](skybridge_core::Replay), such as `Full<Bytes>`, [`RetryLayer::replaying`] is told how to copy it. Whether
+//! connections keep copies for the other rows is this layer's decision alone: it [asks](skybridge_core::Replays) for
+//! them while it polls the layers below. Once another response's head has arrived, nothing is retried. Pauses and the
+//! age of a request need a clock: that of the connection that an error names, or [`RetryLayer::runtime`]; without
+//! either nothing is retried. The final error is that of the last try, with those before it in
+//! [`earlier`](skybridge_core::Error::earlier); its [`delivery`](skybridge_core::Error::delivery) is the worst of all.
+//! Other layers fit between this one and the pool, tower's too (`timeout`, `buffer`, `load_shed`, `filter`): each sees
+//! every try. Where they erase the error to a [`BoxError`](skybridge_core::BoxError), a request that came back is still
+//! found in it. Their own errors have lost the request, and are final; so are responses that they made anew, without
+//! the extensions of those from below.
 //!
 //! ```
 //! use skybridge_core::{Failed, RequestError};

@@ -444,9 +444,9 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7, L8> ClientBuilder<R, D, Seams<L0, L1,
     /// proxies stay above it. One that runs TLS by itself is put in place of these too, by
     /// `above_tls(`[`InPlace::new`](crate::seams::InPlace::new)`(connector))`.
     ///
-    /// With [`unresolved`](Self::unresolved) it looks up names by itself. It connects to an endpoint of the route, which
-    /// is the first proxy's where there is one, and not to the origin: what a tunnel or a proxy is told must not reach
-    /// that. `FromHyper` of `skybridge-hyper` makes one of any `Service<Uri>` for hyper-util.
+    /// With [`unresolved`](Self::unresolved) it looks up names by itself. It connects to an endpoint of the route,
+    /// which is the first proxy's where there is one, and not to the origin: what a tunnel or a proxy is told must not
+    /// reach that. `FromHyper` of `skybridge-hyper` makes one of any `Service<Uri>` for hyper-util.
     ///
     /// ```
     /// # use skybridge_testkit::origin::Origin;

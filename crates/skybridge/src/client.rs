@@ -77,8 +77,8 @@ impl Client {
     /// errors are [`Error`], or become one as `BoxError` does. It has `get` and `request`, and whatever responses have:
     /// `text()` and the rest of [`Body`](crate::Body). A request waits within its call until the stack is ready.
     ///
-    /// What the [options](crate::RequestOptions) of a request ask of its connection, such as proxies or limits of egress,
-    /// is for the stack's pool: one without such a pool ignores it.
+    /// What the [options](crate::RequestOptions) of a request ask of its connection, such as proxies or limits of
+    /// egress, is for the stack's pool: one without such a pool ignores it.
     ///
     /// Events and a time limit for calls are settings of [`stack_builder`](Self::stack_builder), and so is a handle to
     /// the stack's pool. A call that its time limit ends says [`Delivery::Unknown`](crate::Delivery::Unknown) once the

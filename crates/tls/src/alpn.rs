@@ -18,8 +18,8 @@ fn offered(http_versions: Option<HttpVersions>) -> &'static [&'static [u8]] {
     }
 }
 
-/// What the peer chose, which rustls doesn't compare with what it was offered: its error doesn't tell the name. HTTP/2 over TLS is negotiated by ALPN only (RFC 9113, section 3.2): a peer that chose nothing
-/// speaks HTTP/1.1.
+/// What the peer chose, which rustls doesn't compare with what it was offered: its error doesn't tell the name. HTTP/2
+/// over TLS is negotiated by ALPN only (RFC 9113, section 3.2): a peer that chose nothing speaks HTTP/1.1.
 pub(crate) fn selected(
     http_versions: Option<HttpVersions>,
     answer: Option<&[u8]>,

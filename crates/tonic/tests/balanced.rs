@@ -1,5 +1,5 @@
-//! gRPC's own trouble: one connection for all calls, and so one server of many. With a balancer above the pool each call
-//! goes to whichever has the least to do.
+//! gRPC's own trouble: one connection for all calls, and so one server of many. With a balancer above the pool each
+//! call goes to whichever has the least to do.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;

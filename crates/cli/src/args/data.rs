@@ -40,8 +40,8 @@ pub(crate) struct DataArgs {
     /// Put the data into the query of the URLs, and send GET
     #[arg(short = 'G', long)]
     pub(crate) get: bool,
-    /// PUT this file, or stdin (-), to the URL; a URL that ends in `/` gets the file's name. The nth is for the nth URL.
-    /// {a,b} and [1-3] make it several, as in URLs
+    /// PUT this file, or stdin (-), to the URL; a URL that ends in `/` gets the file's name. The nth is for the nth
+    /// URL. {a,b} and [1-3] make it several, as in URLs
     #[arg(short = 'T', long, value_name = "FILE", action = ArgAction::Append, conflicts_with_all = ["data", "data_binary", "data_raw", "data_urlencode", "json", "get", "form", "form_string"])]
     pub(crate) upload_file: Vec<PathBuf>,
 }

@@ -67,8 +67,8 @@ pub(crate) struct Args {
     /// No configuration is read unasked, which is the default
     #[arg(short = 'q', long, hide = true)]
     disable: bool,
-    /// Take URLs and files of -T as they are; otherwise {a,b}, [1-3], [01-10:2] and [a-z] in one make it several, and #1 in the name of
-    /// -o is what the first of these is
+    /// Take URLs and files of -T as they are; otherwise {a,b}, [1-3], [01-10:2] and [a-z] in one make it several, and
+    /// #1 in the name of -o is what the first of these is
     #[arg(short = 'g', long)]
     pub(crate) globoff: bool,
     /// Print what this shell needs to complete flags, and nothing else

@@ -350,8 +350,8 @@ impl TlsInfo {
         self.covers.certificates()
     }
 
-    /// Until when the certificates of the path are valid by the calendar: the first of them to expire counts, and a trust
-    /// anchor doesn't. [`valid_until`](Self::valid_until) is the same on the runtime's clock.
+    /// Until when the certificates of the path are valid by the calendar: the first of them to expire counts, and a
+    /// trust anchor doesn't. [`valid_until`](Self::valid_until) is the same on the runtime's clock.
     pub fn not_after(&self) -> Option<SystemTime> {
         self.covers.not_after()
     }

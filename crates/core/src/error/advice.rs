@@ -60,7 +60,8 @@ pub enum Advice {
     NotYetValid,
     /// The peer's certificate was revoked, or it can't be told whether it was.
     Revoked,
-    /// The peer's certificate can't be used: it is malformed, for another purpose, or signed by means that are too weak.
+    /// The peer's certificate can't be used: it is malformed, for another purpose, or signed by means that are too
+    /// weak.
     UnfitCertificate,
     /// The peer's keys are not the pinned ones.
     Pins,

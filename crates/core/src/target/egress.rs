@@ -20,8 +20,9 @@ use std::{fmt, iter, sync::Arc};
 /// was made of: [`any`](Self::any), [`public`](Self::public) or [`none`](Self::none).
 ///
 /// It applies to each address that the client opens sockets to, including the first proxy's, and to each that it gives
-/// to a proxy. Besides, it may [refuse cleartext](Self::cleartext). Where a proxy is given a name, only the proxy knows the address: so it is refused, if the address
-/// matters, unless the proxy is declared to filter ([`Proxy::filters_egress`]).
+/// to a proxy. Besides, it may [refuse cleartext](Self::cleartext). Where a proxy is given a name, only the proxy knows
+/// the address: so it is refused, if the address matters, unless the proxy is declared to filter
+/// ([`Proxy::filters_egress`]).
 ///
 /// ```
 /// # use skybridge_core::{Egress, EgressRule};

@@ -1,5 +1,5 @@
-//! How a server says in its `EncryptedExtensions` what rustls has no words for: its own keys, where it has rejected what
-//! was encrypted (RFC 9849, section 7.1), or a protocol that was not offered.
+//! How a server says in its `EncryptedExtensions` what rustls has no words for: its own keys, where it has rejected
+//! what was encrypted (RFC 9849, section 7.1), or a protocol that was not offered.
 
 use super::keys::put;
 use rustls::{

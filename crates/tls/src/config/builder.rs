@@ -111,13 +111,13 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// Refuses what these lists say is revoked: certificate revocation lists (RFC 5280, section 5) as PEM, each signed by
-    /// the issuer of the certificates that it is about. No list is ever fetched. By default there is none.
+    /// Refuses what these lists say is revoked: certificate revocation lists (RFC 5280, section 5) as PEM, each signed
+    /// by the issuer of the certificates that it is about. No list is ever fetched. By default there is none.
     ///
     /// They count for each certificate below a root: the peer's own and those of its issuers. Of two lists of an issuer
-    /// the newer one counts. One that has expired, or isn't signed by the issuer, makes its certificates unknown, and the
-    /// connect fails: [`TlsError::RevocationUnknown`](crate::TlsError::RevocationUnknown). With another verifier they
-    /// are an error.
+    /// the newer one counts. One that has expired, or isn't signed by the issuer, makes its certificates unknown, and
+    /// the connect fails: [`TlsError::RevocationUnknown`](crate::TlsError::RevocationUnknown). With another verifier
+    /// they are an error.
     pub fn crl_pem(mut self, pem: &[u8]) -> Self {
         let mut found = 0;
         for crl in CertificateRevocationListDer::pem_slice_iter(pem) {
@@ -156,8 +156,8 @@ impl TlsConfigBuilder {
 
     /// Whether servers must staple to their certificate (OCSP, RFC 6960) that it isn't revoked (default: no), as curl
     /// requires with `--cert-status`. Of a TLS 1.2 or 1.3 server that does so without being asked to, it is checked in
-    /// any case: one that says otherwise, has expired or isn't signed by the certificate's issuer, or by who may do so in
-    /// its place, is refused. One that has no end counts for a day. Nobody is ever asked.
+    /// any case: one that says otherwise, has expired or isn't signed by the certificate's issuer, or by who may do so
+    /// in its place, is refused. One that has no end counts for a day. Nobody is ever asked.
     pub fn require_staple(mut self, required: bool) -> Self {
         self.revocation.staple = required;
         self
@@ -317,13 +317,13 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// Accepts any certificate of the hosts that a pattern matches, written as for [`Pins`]: **whoever is on the path can
-    /// be each of them**, and read and change everything. All other hosts are verified.
+    /// Accepts any certificate of the hosts that a pattern matches, written as for [`Pins`]: **whoever is on the path
+    /// can be each of them**, and read and change everything. All other hosts are verified.
     ///
     /// The name counts that the certificate would have to be for, which
-    /// [`server_name`](skybridge_core::ConnectOptions::server_name) may set. A certificate must be readable all the same,
-    /// and its key the server's. Pins are still checked, for the leaf. Such a connection is never coalesced, an event
-    /// tells of it ([`EventKind::TlsUnverified`](skybridge_core::EventKind)), and its
+    /// [`server_name`](skybridge_core::ConnectOptions::server_name) may set. A certificate must be readable all the
+    /// same, and its key the server's. Pins are still checked, for the leaf. Such a connection is never coalesced, an
+    /// event tells of it ([`EventKind::TlsUnverified`](skybridge_core::EventKind)), and its
     /// [facts](skybridge_core::Trust::Unverified) do. Proxies are verified all the same, whatever their names.
     pub fn insecure_for(mut self, pattern: &str) -> Self {
         match Pattern::parse(pattern) {
@@ -336,8 +336,8 @@ impl TlsConfigBuilder {
     /// Lets this verifier decide in the place of ours, for origins. It is asked once for each connection that isn't
     /// resumed, with the origin's name, also through proxies, and its refusal is final.
     ///
-    /// It tells no path: [`Pins`] are compared with the server's own key alone, and connections are never coalesced. The
-    /// roots that are set here are then for proxies alone, which are verified as ever.
+    /// It tells no path: [`Pins`] are compared with the server's own key alone, and connections are never coalesced.
+    /// The roots that are set here are then for proxies alone, which are verified as ever.
     pub fn custom_verifier(mut self, verifier: Arc<dyn ServerCertVerifier>) -> Self {
         self.custom = Some(verifier);
         self

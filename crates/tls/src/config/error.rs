@@ -18,8 +18,8 @@ pub enum TlsConfigError {
     },
     /// A PEM file can't be parsed, or doesn't contain what it should.
     Pem {
-        /// What it should contain: a `root certificate`, a `client certificate`, a `client's private key` or a `list of revoked
-        /// certificates`.
+        /// What it should contain: a `root certificate`, a `client certificate`, a `client's private key` or a `list of
+        /// revoked certificates`.
         what: &'static str,
         /// Which one of them in the PEM: 1 is the first.
         number: usize,
@@ -35,8 +35,8 @@ pub enum TlsConfigError {
     },
     /// Each certificate must be on a list of its issuer, and there is no list.
     NoCrls,
-    /// There are lists of revoked certificates, or a staple is required, and a verifier that does neither: the system's,
-    /// or a user's.
+    /// There are lists of revoked certificates, or a staple is required, and a verifier that does neither: the
+    /// system's, or a user's.
     CrlsOfPlatform,
     /// The client's private key is encrypted, and no password is asked for.
     EncryptedKey,

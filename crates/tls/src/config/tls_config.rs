@@ -116,8 +116,8 @@ impl TlsConfig {
     /// provider and key log. It offers no protocol by ALPN: hyper-rustls sets them itself, elsewhere `alpn_protocols`
     /// is the caller's to fill.
     ///
-    /// A client certificate that is for some hosts alone, or is chosen by a function, is shown to nobody: rustls doesn't
-    /// tell for whom it is asked.
+    /// A client certificate that is for some hosts alone, or is chosen by a function, is shown to nobody: rustls
+    /// doesn't tell for whom it is asked.
     ///
     /// Sessions are kept for 256 peers, apart from those of our own connections, and are shared by all that this
     /// configuration and its clones return. rustls tells them apart by name alone: for

@@ -106,8 +106,8 @@ impl Pins {
     }
 
     /// Until when the pins of this set restrict, those that are added later among them (default: for ever). After that
-    /// a host is as if they weren't there: an app that nobody updates goes on to work when the keys have changed, and an
-    /// attacker who can wait is let through as well. Each handshake with such a host is told to the observer
+    /// a host is as if they weren't there: an app that nobody updates goes on to work when the keys have changed, and
+    /// an attacker who can wait is let through as well. Each handshake with such a host is told to the observer
     /// ([`EventKind::PinsNotEnforced`](skybridge_core::EventKind)). The clock is that by which certificates expire;
     /// where there is none, the pins hold.
     pub fn until(mut self, end: SystemTime) -> Self {

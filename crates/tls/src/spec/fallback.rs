@@ -8,7 +8,8 @@ pub(crate) fn is_permitted(error: &TlsError) -> bool {
     let TlsError::Handshake(error) = error else { return false };
     match error {
         Error::AlertReceived(AlertDescription::NoApplicationProtocol) => false,
-        // The server says that it speaks TLS 1.3, and somebody between keeps it from that: a spec without it would hide it.
+        // The server says that it speaks TLS 1.3, and somebody between keeps it from that: a spec without it would hide
+        // it.
         Error::PeerMisbehaved(PeerMisbehaved::AttemptedDowngradeToTls12WhenTls13IsSupported) => false,
         Error::AlertReceived(alert) => !words::alert(*alert).is_certificate(),
         Error::PeerIncompatible(_)

@@ -1,5 +1,5 @@
-//! The certificates of badssl.com's list and beyond, one odd thing in each: the verdict, and the sentence that says why.
-//! `tests/tests/interop_certificates.rs` has those that OpenSSL makes.
+//! The certificates of badssl.com's list and beyond, one odd thing in each: the verdict, and the sentence that says
+//! why. `tests/tests/interop_certificates.rs` has those that OpenSSL makes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 #[path = "../support/mod.rs"]
