@@ -283,3 +283,16 @@ async fn a_path_may_have_so_many_intermediates() {
     let both = trusting(&root).add_root_pem(other.pem().as_bytes()).max_intermediates(1).build().unwrap();
     World::h1(&crossed).exchange(&both, "https://a.test").await;
 }
+
+#[test]
+fn what_another_verifier_can_not_keep_to_is_an_error() {
+    let custom = || TlsConfig::builder().custom_verifier(Own::new(|_| Ok(())));
+    for (config, told) in [
+        (custom().require_staple(true), "takes no lists of revoked certificates, and requires no staple"),
+        (custom().max_intermediates(6), "doesn't tell by which path it trusts a server: its length can't be limited"),
+    ] {
+        let Err(error) = config.build() else { panic!("{told}") };
+        assert_eq!(error.to_string(), format!("this verifier {told}"));
+    }
+    custom().max_intermediates(usize::MAX).build().unwrap();
+}

@@ -344,7 +344,7 @@ impl TlsConfigBuilder {
     }
 
     /// The most intermediate certificates of a path, between the server's own and the root (default: 6, which is also
-    /// the most that is possible).
+    /// the most that is possible). With another verifier, which doesn't tell its paths, it is an error.
     pub fn max_intermediates(mut self, most: usize) -> Self {
         self.most_intermediates = most;
         self
@@ -409,6 +409,9 @@ impl TlsConfigBuilder {
         let trust = self.trust(&provider)?;
         if !self.revocation.is_empty() && trust.is_platform() {
             return Err(TlsConfigError::CrlsOfPlatform);
+        }
+        if self.most_intermediates != usize::MAX && trust.is_platform() {
+            return Err(TlsConfigError::IntermediatesOfPlatform);
         }
         let verifier = Arc::new(Verifier {
             trust,

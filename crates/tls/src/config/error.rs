@@ -38,6 +38,8 @@ pub enum TlsConfigError {
     /// There are lists of revoked certificates, or a staple is required, and a verifier that does neither: the
     /// system's, or a user's.
     CrlsOfPlatform,
+    /// The intermediates of a path are limited, and a verifier doesn't tell the path: the system's, or a user's.
+    IntermediatesOfPlatform,
     /// The client's private key is encrypted, and no password is asked for.
     EncryptedKey,
     /// The hosts that a client certificate is for are no pattern.
@@ -98,6 +100,9 @@ impl fmt::Display for TlsConfigError {
             Self::CrlsOfPlatform => {
                 f.write_str("this verifier takes no lists of revoked certificates, and requires no staple")
             }
+            Self::IntermediatesOfPlatform => {
+                f.write_str("this verifier doesn't tell by which path it trusts a server: its length can't be limited")
+            }
             Self::EncryptedKey => f.write_str(
                 "the client's private key is encrypted, and its password is not asked for: decrypt it before, for \
                  example by `openssl pkey`",
@@ -130,7 +135,7 @@ impl StdError for TlsConfigError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::NoProvider | Self::NoRoots | Self::NoSpec | Self::EncryptedKey => None,
-            Self::NoCrls | Self::CrlsOfPlatform => None,
+            Self::NoCrls | Self::CrlsOfPlatform | Self::IntermediatesOfPlatform => None,
             // Their words are this level's: what they print themselves is for programs.
             Self::Root { .. } | Self::Pem { .. } | Self::Crl { .. } | Self::Key(_) | Self::Identity(_) => None,
             Self::Spec { source, .. } => Some(source),
