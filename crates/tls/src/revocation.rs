@@ -73,7 +73,9 @@ impl Revocation {
         algorithms: &WebPkiSupportedAlgorithms,
         now: UnixTime,
     ) -> Result<(), StapleFault> {
-        let Some(issuer) = issuer else { return Err(StapleFault::Malformed) };
+        let Some(issuer) = issuer else {
+            return Err(if staple.is_empty() { StapleFault::Missing } else { StapleFault::NotSigned });
+        };
         match ocsp::check(staple, leaf, issuer, algorithms, now)? {
             false if self.staple => Err(StapleFault::Missing),
             _ => Ok(()),

@@ -134,7 +134,7 @@ impl Verifier {
             let path = Path::of_leaf(leaf, others, Trust::Verified);
             match self.pins.check(name, &path.pins, Some(now)) {
                 Ok(()) => {
-                    self.check_staple(staple, leaf, || Issuer::of(leaf), name, now)?;
+                    self.check_staple_of_trusted(staple, leaf, others, name, now)?;
                     return Self::check_name(&certificate, server, name).map(|()| path);
                 }
                 // A pinned key may be further up, where the issuer is trusted as well.
@@ -184,6 +184,26 @@ impl Verifier {
         }
         let checked = self.revocation.check_staple(staple, leaf, issuer().as_ref(), &self.algorithms, now);
         checked.map_err(|fault| TlsError::of_staple(fault, name))
+    }
+
+    /// Of a certificate that is trusted itself. Where its issuer isn't shown nobody can tell whose word it is.
+    fn check_staple_of_trusted(
+        &self,
+        staple: &[u8],
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &str,
+        now: UnixTime,
+    ) -> Result<(), TlsError> {
+        if staple.is_empty() && !self.revocation.staple {
+            return Ok(());
+        }
+        let shown = [leaf].into_iter().chain(others).map(|certificate| &**certificate);
+        let issuer = Issuer::who_signed(leaf, shown, &self.algorithms);
+        if issuer.is_none() && !self.revocation.staple {
+            return Ok(());
+        }
+        self.check_staple(staple, leaf, || issuer, name, now)
     }
 
     fn check_name(leaf: &EndEntityCert<'_>, server: &ServerName<'_>, name: &str) -> Result<(), TlsError> {

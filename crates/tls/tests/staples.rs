@@ -4,10 +4,10 @@
 mod support;
 
 use skybridge_testkit::{
-    certs::{Ca, Cert, CertBuilder, Purpose, Staple},
+    certs::{Ca, Cert, CertBuilder, Purpose, SelfSigned, Staple},
     origin::Origin,
 };
-use skybridge_tls::{TlsConfigBuilder, TlsError};
+use skybridge_tls::{Roots, TlsConfig, TlsConfigBuilder, TlsError};
 use support::{World, message, tls_error, trusting};
 
 const REVOKED: &str = "the certificate of a.test was revoked on 2021-01-01";
@@ -122,4 +122,41 @@ async fn a_revoked_certificate_is_told_with_its_date() {
     let cert = cert.clone().stapling(Staple::new(&root, &cert).revoked(2021).make());
     let error = World::h1(&cert).refused(&trusting(&root).build().unwrap(), "https://a.test").await;
     assert!(matches!(tls_error(&error), TlsError::Revoked { since: Some(_), stapled: true, .. }), "{error:?}");
+}
+
+/// Whoever trusts a certificate itself has its issuer neither among the roots nor, maybe, presented.
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_is_trusted_itself_is_judged_by_its_issuers_word_where_the_issuer_is_shown() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["a.test"]);
+    let good = || Staple::new(&root, &cert);
+    let trusting = |required| {
+        let roots = Roots::Given(vec![cert.chain().swap_remove(0)]);
+        TlsConfig::builder().roots(roots).require_staple(required)
+    };
+    let not_signed = || Some("unknown: the issuer hasn't signed what the server has stapled to it (OCSP)".to_owned());
+    let usurper = Ca::new("root");
+    for (issuer, staple, required, expected) in [
+        (Some(&root), good().make(), true, None),
+        (Some(&root), good().revoked(2021).make(), false, Some(REVOKED.to_owned())),
+        (Some(&root), good().years(2020, Some(2021)).make(), false, unknown("has expired")),
+        (Some(&root), Staple::new(&usurper, &cert).make(), false, not_signed()),
+        // Nobody knows whose word it is.
+        (None, good().make(), false, None),
+        (None, good().make(), true, not_signed()),
+        // One that has the issuer's name, and hasn't signed the certificate.
+        (Some(&usurper), Staple::new(&usurper, &cert).make(), true, not_signed()),
+    ] {
+        let mut shown = cert.clone();
+        if let Some(issuer) = issuer {
+            shown = shown.also(issuer.der());
+        }
+        let origin = Origin::h1().tls(&shown.stapling(staple));
+        assert_eq!(outcome(origin, trusting(required)).await, expected, "{required}");
+    }
+    let own = SelfSigned::new(["a.test"]).make();
+    let roots = Roots::Given(vec![own.chain().swap_remove(0)]);
+    let config = TlsConfig::builder().roots(roots).require_staple(true);
+    let missing = outcome(Origin::h1().tls(&own), config).await.unwrap();
+    assert!(missing.contains("has stapled nothing"), "{missing}");
 }

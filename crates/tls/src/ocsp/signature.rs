@@ -2,6 +2,9 @@ use crate::x509;
 use der::{AnyRef, Decode, SliceReader, Tag, asn1::BitStringRef};
 use rustls::{crypto::WebPkiSupportedAlgorithms, pki_types::TrustAnchor};
 
+/// The most signatures that are compared to find an issuer.
+const MOST: usize = 8;
+
 /// Whoever signs certificates, or for whom somebody else answers.
 pub(crate) struct Issuer {
     /// Its name, in DER.
@@ -16,6 +19,18 @@ impl Issuer {
     /// As whom this certificate signs.
     pub(crate) fn of(certificate: &[u8]) -> Option<Self> {
         Self::new(x509::subject_name(certificate)?, x509::key_info(certificate)?)
+    }
+
+    /// Who has signed this certificate, among these, if anyone.
+    pub(crate) fn who_signed<'a>(
+        certificate: &[u8],
+        among: impl Iterator<Item = &'a [u8]>,
+        algorithms: &WebPkiSupportedAlgorithms,
+    ) -> Option<Self> {
+        let (name, (algorithm, _)) = (x509::issuer_name(certificate)?, x509::signed_by(certificate)?);
+        let (signed, signature) = x509::signed(certificate)?;
+        let mut named = among.filter(|other| x509::subject_name(other) == Some(name)).take(MOST).filter_map(Self::of);
+        named.find(|issuer| issuer.has_signed(signed, algorithm, signature, algorithms))
     }
 
     /// webpki holds both without their headers.
