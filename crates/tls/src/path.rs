@@ -8,6 +8,8 @@ use webpki::{EndEntityCert, VerifiedPath};
 pub(crate) struct Path {
     /// What the peer has presented, its own certificate first: more than the path needs, and not all of a long list.
     presented: Box<[CertificateDer<'static>]>,
+    /// How many bytes all of that list had.
+    presented_bytes: u32,
     /// The pins of its keys, leaf first, anchor last.
     pub(crate) pins: Box<[Pin]>,
     /// When the first of the certificates expires. A trust anchor's expiry doesn't count.
@@ -27,20 +29,22 @@ impl Path {
         let leaf = path.end_entity().der();
         let times = path.intermediate_certificates().map(|certificate| not_after(&certificate.der()));
         let not_after = times.chain([not_after(&leaf)]).flatten().min();
+        let presented_bytes = bytes(&leaf, others);
         let (presented, pins, trust) = (presented(&leaf, others), pins(path), Trust::Verified);
-        Self { presented, pins, not_after, is_stapled: false, trust }
+        Self { presented, presented_bytes, pins, not_after, is_stapled: false, trust }
     }
 
     /// The leaf alone: because it is trusted itself, or because this crate's verifier has built no path.
     pub(crate) fn of_leaf(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>], trust: Trust) -> Self {
         let key = EndEntityCert::try_from(leaf).map(|certificate| certificate.subject_public_key_info());
         let pins = key.iter().map(|key| Pin::of_key(&[key.as_ref()])).collect();
-        Self { presented: presented(leaf, others), pins, not_after: not_after(leaf), is_stapled: false, trust }
+        let (presented, presented_bytes) = (presented(leaf, others), bytes(leaf, others));
+        Self { presented, presented_bytes, pins, not_after: not_after(leaf), is_stapled: false, trust }
     }
 
-    /// What its certificates take.
+    /// What the peer's certificates take: rustls keeps all of them with a session.
     pub(crate) fn presented_bytes(&self) -> usize {
-        self.presented.iter().map(|certificate| certificate.len()).sum()
+        usize::try_from(self.presented_bytes).unwrap_or(usize::MAX)
     }
 
     /// The peer's own certificate.
@@ -65,6 +69,12 @@ impl Path {
 
 fn presented(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Box<[CertificateDer<'static>]> {
     [leaf].into_iter().chain(others).take(PRESENTED).map(|certificate| certificate.clone().into_owned()).collect()
+}
+
+/// A handshake has no more than fits.
+fn bytes(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> u32 {
+    let all: usize = [leaf].into_iter().chain(others).map(|certificate| certificate.len()).sum();
+    u32::try_from(all).unwrap_or(u32::MAX)
 }
 
 /// When a certificate expires.

@@ -148,3 +148,17 @@ async fn without_memory_for_sessions_each_handshake_is_a_full_one() {
         assert!(world.origin.handshakes().iter().all(|handshake| !handshake.resumed));
     }
 }
+
+/// rustls keeps all that a peer has presented with each session, more than we look at.
+#[tokio::test(start_paused = true)]
+async fn each_certificate_that_a_peer_presents_counts_as_memory() {
+    let root = Ca::new("root");
+    let junk = Ca::new("junk").der();
+    for (certificates, resumed) in [(1, true), (90, false)] {
+        let cert = (0..certificates).fold(root.leaf(["a.test"]), |cert, _| cert.also(junk.clone()));
+        let config = trusting(&root).session_memory(16 << 10).build().unwrap();
+        let world = World::h1(&cert);
+        world.exchange(&config, "https://a.test").await;
+        assert_eq!(world.exchange(&config, "https://a.test").await.resumed, resumed, "{certificates}");
+    }
+}
