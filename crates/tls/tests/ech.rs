@@ -17,7 +17,7 @@ use skybridge_testkit::{
     origin::{Builder, Origin},
 };
 use skybridge_tls::{TlsConfig, TlsConfigError, TlsError, TlsLayer, TlsVersion};
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use support::{ADDR, World, message, tls_error, trusting};
 use tower::Layer;
 
@@ -246,11 +246,15 @@ async fn a_server_that_is_not_the_public_name_is_believed_nothing() {
         let TlsError::EchPublicName { source, .. } = tls_error(&error) else { panic!("{error:?}") };
         assert!(matches!(&**source, TlsError::NotValidForName { name, .. } if &**name == "public.test"), "{source:?}");
     }
-    // The same of one that pins refuse.
-    let scene = Scene::rejecting(EchKeys::list);
-    let pinned = trusting(&scene.root).pin("public.test", &Ca::new("another").pin()).build().unwrap();
-    let (error, _) = scene.refused(&pinned, scene.route(EchMode::Offer)).await;
-    assert!(tls_error(&error).source().unwrap().downcast_ref::<TlsError>().unwrap().is_pin(), "{error:?}");
+    // The same of one that pins refuse, however its name is written in the record.
+    for public_name in ["public.test", "Public.Test"] {
+        let scene = Scene::new(|origin, root, _| origin.ech(&EchKeys::new(public_name), &root.leaf(["public.test"])));
+        let pinned = trusting(&scene.root).pin("public.test", &Ca::new("another").pin()).build().unwrap();
+        let route = scene.route_by(Some(EchMode::Offer), &EchKeys::new(public_name).list());
+        let (error, _) = scene.refused(&pinned, route).await;
+        let TlsError::EchPublicName { source, .. } = tls_error(&error) else { panic!("{error:?}") };
+        assert!(source.is_pin(), "{source:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

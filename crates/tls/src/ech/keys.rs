@@ -1,3 +1,4 @@
+use crate::peer;
 use rustls::{
     EncryptedClientHelloError, Error,
     client::{EchConfig, EchGreaseConfig},
@@ -5,13 +6,14 @@ use rustls::{
         codec::{Codec, Reader},
         handshake::EchConfigPayload,
     },
-    pki_types::EchConfigListBytes,
+    pki_types::{EchConfigListBytes, ServerName},
 };
 
 /// The keys that a server accepts, and the name that stands in the clear beside what they encrypt.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     pub(super) config: EchConfig,
+    /// As errors and pins have names.
     pub(super) public_name: Box<str>,
 }
 
@@ -24,7 +26,8 @@ impl Keys {
         let usable = configs.iter().find_map(|payload| {
             let EchConfigPayload::V18(contents) = payload else { return None };
             let config = usable(&write(std::slice::from_ref(payload))).ok()?;
-            Some(Self { config, public_name: contents.public_name.as_ref().into() })
+            let public_name = peer::as_text(&ServerName::DnsName(contents.public_name.borrow()));
+            Some(Self { config, public_name: (&*public_name).into() })
         });
         usable.ok_or_else(|| EncryptedClientHelloError::NoCompatibleConfig.into())
     }
