@@ -1,5 +1,5 @@
 //! A configuration that is replaced, and the proxies that it serves.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
 
