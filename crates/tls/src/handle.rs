@@ -19,6 +19,9 @@ use std::{fmt, sync::Arc};
 /// The pool is told of connections to origins. One through a proxy whose TLS was replaced, and not the origin's, is
 /// kept unless it is [closed](OlderConnections::Close).
 ///
+/// What is spoken in cleartext is of no generation: where the new configuration doesn't
+/// [permit](crate::TlsConfigBuilder::specs) it nothing more is opened, and what is open is used on.
+///
 /// ```
 /// use skybridge_tls::{Roots, TlsConfig, TlsLayer};
 ///

@@ -106,6 +106,10 @@ impl<S: Connector> Shared<S> {
             if let Err(unfit) = link.info.fit_for_tls() {
                 return Err(link.phase(Phase::Tls).fail(unfit));
             }
+            // A handshake that begins after a configuration was replaced is by the new one, from its first spec on.
+            if config.is_superseded() {
+                config = self.config.clone();
+            }
             let decide = |info: &ConnInfo, config: &TlsConfig| match offer {
                 Some(offer) => Ok((Peer::origin(info)?, Some(offer))),
                 None => decide(info, config),

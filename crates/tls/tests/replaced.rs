@@ -5,9 +5,11 @@ mod support;
 
 use skybridge_core::{Connector, Proxy, ProxyKind, TlsConnect};
 use skybridge_testkit::{certs::Ca, origin::Origin};
-use skybridge_tls::{OlderConnections, TlsConfigBuilder, TlsLayer};
-use support::{TlsLink, World, trusting};
+use skybridge_tls::{ConnectionSpec, OlderConnections, TlsConfigBuilder, TlsLayer};
+use std::time::Duration;
+use support::{ADDR, TlsLink, World, trusting};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tower::Layer;
 
 async fn proxy(world: &World, layer: &TlsLayer) -> TlsLink {
     let mut route = world.route("https://a.test");
@@ -40,4 +42,30 @@ async fn proxies_have_sessions_of_each_generation_and_their_connections_are_clos
         handle.replace_and(config.clone(), OlderConnections::Close);
         link.io.write_all(b"GET / HTTP/1.1\r\nhost: a.test\r\n\r\n").await.unwrap_err();
     }
+}
+
+/// Handshakes that begin after it are of the new one, also those that follow another.
+#[tokio::test(start_paused = true)]
+async fn no_fallback_is_by_a_configuration_that_was_replaced_meanwhile() {
+    let (root, clients) = (Ca::new("root"), Ca::new("clients"));
+    let origin = Origin::h1().tls(&root.leaf(["a.test"])).tls12().require_client_cert(&clients);
+    let world = World::new(origin);
+    world.net.at(ADDR.parse().unwrap()).latency(Duration::from_secs(1));
+    let [old, new] = ["old", "new"].map(|name| clients.client(name));
+    let showing = |me: &skybridge_testkit::certs::Cert| {
+        let specs = [ConnectionSpec::RESTRICTED, ConnectionSpec::MODERN];
+        let config = trusting(&root).specs(specs);
+        config.client_auth_pem(me.chain_pem().as_bytes(), me.key_pem().as_bytes()).build().unwrap()
+    };
+    let (layer, handle) = TlsLayer::replaceable(showing(&old));
+    let mut tls = layer.layer(world.net.connector());
+    let replace = async {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        handle.replace(showing(&new));
+    };
+    let (link, ()) = tokio::join!(tls.connect(world.route("https://a.test")), replace);
+    let facts = link.unwrap().info.tls.unwrap();
+    assert_eq!((facts.generation(), facts.spec()), (Some(2), Some("modern")));
+    let shown: Vec<_> = world.origin.handshakes().into_iter().map(|handshake| handshake.client).collect();
+    assert_eq!(shown, [new.chain()]);
 }

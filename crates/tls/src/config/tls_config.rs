@@ -320,6 +320,12 @@ impl LazyConfig {
         }
     }
 
+    /// Whether it is of a generation that was replaced, and stays what it is.
+    pub(crate) fn is_superseded(&self) -> bool {
+        let Lazy::Built(config) = &*self.0 else { return false };
+        config.generation().is_some_and(|generation| generation.is_superseded())
+    }
+
     /// Whether cleartext is among its specs, as it is by default.
     pub(crate) fn permits_cleartext(&self) -> bool {
         match &*self.0 {
