@@ -22,6 +22,7 @@ use tracing::{Level, Span, field::Empty};
 /// | `skybridge::call` | `DEBUG` | a line when a call is over, and one for each try that is repeated |
 /// | `skybridge::attempt` | `DEBUG` | a span for each attempt to connect, within that of its call |
 /// | `skybridge::phase` | `DEBUG` | a span for each phase, within that of its attempt or call |
+/// | `skybridge::connection` | `WARN` | a line when a peer is not verified, its pins don't count, or TLS falls back |
 /// | `skybridge::connection` | `DEBUG` | a line when a connection is made, takes no more requests, is closed |
 ///
 /// A call's span has `http.request.method`, `url.full` without secrets, `server.address`, `server.port`,

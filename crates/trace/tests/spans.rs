@@ -230,7 +230,7 @@ fn the_documented_targets_are_those_of_the_code() {
         Some((target.to_owned(), level.to_ascii_lowercase()))
     });
     assert_eq!(macros.collect::<BTreeSet<_>>(), documented);
-    assert_eq!(documented.len(), 5);
+    assert_eq!(documented.len(), 6);
 }
 
 #[tokio::test(start_paused = true)]
