@@ -10,7 +10,7 @@ use skybridge_testkit::{
 use skybridge_tls::{
     Roots, TlsConfig, TlsError, TlsLayer,
     rustls::{
-        self, ServerConfig,
+        ServerConfig,
         crypto::aws_lc_rs,
         pki_types::{CertificateDer, UnixTime},
         sign::{CertifiedKey, SingleCertAndKey},
