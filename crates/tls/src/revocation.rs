@@ -5,6 +5,7 @@ use crate::{
     ocsp::{self, Issuer, StapleFault},
     words, x509,
 };
+use der::{AnyRef, Decode};
 use rustls::{crypto::WebPkiSupportedAlgorithms, pki_types::UnixTime};
 use std::{
     sync::Arc,
@@ -95,6 +96,14 @@ impl Revocation {
         }
     }
 
+    /// Whether a certificate that is trusted itself is on a list. webpki builds no path for it, and asks none.
+    pub(crate) fn check_trusted(&self, leaf: &[u8], name: &str) -> Result<(), TlsError> {
+        match self.since(leaf) {
+            None => Ok(()),
+            since => Err(TlsError::Revoked { name: name.into(), issuer: None, since, stapled: false }),
+        }
+    }
+
     fn revoked(&self, name: &str, chain: Chain<'_>) -> TlsError {
         let issuer = |der: &[u8]| x509::subject(der).unwrap_or_default().into();
         let leaf = self.since(chain.leaf).map(|since| (None, since));
@@ -107,7 +116,9 @@ impl Revocation {
     /// Since when a certificate is revoked.
     fn since(&self, certificate: &[u8]) -> Option<SystemTime> {
         let (serial, issuer) = (x509::serial(certificate)?, x509::issuer_name(certificate)?);
-        let mut theirs = self.lists.iter().filter(|list| issuer.ends_with(list.crl.issuer()));
+        // Lists have it without its header.
+        let issuer = AnyRef::from_der(issuer).ok()?.value();
+        let mut theirs = self.lists.iter().filter(|list| list.crl.issuer() == issuer);
         let since = theirs.find_map(|list| Some(list.crl.find_serial(serial).ok()??.revocation_date))?;
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(since.as_secs()))
     }

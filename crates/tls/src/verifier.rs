@@ -134,6 +134,7 @@ impl Verifier {
             let path = Path::of_leaf(leaf, others, Trust::Verified);
             match self.pins.check(name, &path.pins, Some(now)) {
                 Ok(()) => {
+                    self.revocation.check_trusted(leaf, name)?;
                     self.check_staple_of_trusted(staple, leaf, others, name, now)?;
                     return Self::check_name(&certificate, server, name).map(|()| path);
                 }

@@ -9,7 +9,7 @@ use skybridge_testkit::{
     origin::Origin,
 };
 use skybridge_tls::{
-    TlsConfig, TlsConfigBuilder, TlsConfigError, TlsError,
+    Roots, TlsConfig, TlsConfigBuilder, TlsConfigError, TlsError,
     rustls::pki_types::{CertificateRevocationListDer, pem::PemObject},
 };
 use std::time::{Duration, SystemTime};
@@ -141,4 +141,20 @@ fn what_is_no_list_is_an_error_of_the_configuration() {
     assert!(matches!(error, TlsConfigError::NoCrls), "{error:?}");
     assert_eq!(error.to_string(), "there is no list of revoked certificates, and one of each issuer is required");
     assert!(TlsConfig::builder().add_crl(&[0x30]).build().is_err());
+}
+
+/// It has no issuer among the roots, or not on its path: but who has revoked it is known by the list.
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_is_trusted_itself_is_refused_where_a_list_says_that_it_is_revoked() {
+    let root = Ca::new("root");
+    let (bad, good) = (root.leaf(["a.test"]), root.leaf(["a.test"]));
+    let list = root.crl([&bad], NOW);
+    for more in [None, Some(root.der())] {
+        let with = |cert: &Cert| {
+            let roots = cert.chain().into_iter().take(1).chain(more.clone()).collect();
+            TlsConfig::builder().roots(Roots::Given(roots)).crl_pem(list.as_bytes())
+        };
+        assert_eq!(refused(&bad, with(&bad)).await, "the certificate of a.test was revoked on 2020-01-02");
+        tried(&good, with(&good)).await.unwrap();
+    }
 }

@@ -114,10 +114,11 @@ impl TlsConfigBuilder {
     /// Refuses what these lists say is revoked: certificate revocation lists (RFC 5280, section 5) as PEM, each signed
     /// by the issuer of the certificates that it is about. No list is ever fetched. By default there is none.
     ///
-    /// They count for each certificate below a root: the peer's own and those of its issuers. Of two lists of an issuer
-    /// the newer one counts. One that has expired, or isn't signed by the issuer, makes its certificates unknown, and
-    /// the connect fails: [`TlsError::RevocationUnknown`](crate::TlsError::RevocationUnknown). With another verifier
-    /// they are an error.
+    /// They count for each certificate below a root: the peer's own and those of its issuers. A peer's own that is
+    /// among the roots is refused where one has it; none needs to be about it. Of two lists of an issuer the newer one
+    /// counts. One that has expired, or isn't signed by the issuer, makes its certificates unknown, and the connect
+    /// fails: [`TlsError::RevocationUnknown`](crate::TlsError::RevocationUnknown). With another verifier they are an
+    /// error.
     pub fn crl_pem(mut self, pem: &[u8]) -> Self {
         let mut found = 0;
         for crl in CertificateRevocationListDer::pem_slice_iter(pem) {
