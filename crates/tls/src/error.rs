@@ -274,7 +274,8 @@ impl TlsError {
             Self::NotValidForName { .. } => Advice::WrongName,
             Self::Expired { .. } => Advice::Expired,
             Self::NotYetValid { .. } => Advice::NotYetValid,
-            Self::Revoked { .. } | Self::RevocationUnknown { .. } => Advice::Revoked,
+            Self::Revoked { .. } => Advice::Revoked,
+            Self::RevocationUnknown { .. } => Advice::RevocationUnknown,
             Self::Certificate { .. } => Advice::UnfitCertificate,
             Self::PinMismatch(_) => Advice::Pins,
             Self::Handshake(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {

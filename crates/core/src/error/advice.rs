@@ -58,8 +58,10 @@ pub enum Advice {
     Expired,
     /// The peer's certificate is not valid yet.
     NotYetValid,
-    /// The peer's certificate was revoked, or it can't be told whether it was.
+    /// The peer's certificate was revoked.
     Revoked,
+    /// It can't be told whether the peer's certificate was revoked.
+    RevocationUnknown,
     /// The peer's certificate can't be used: it is malformed, for another purpose, or signed by means that are too
     /// weak.
     UnfitCertificate,
@@ -123,7 +125,7 @@ const fn row(key: &'static str, means: &'static str, in_code: &'static str, on_c
 
 impl Advice {
     /// All of them, in the order of a request's trip.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 48] = [
         Self::Url,
         Self::Request,
         Self::NoSuchName,
@@ -148,6 +150,7 @@ impl Advice {
         Self::Expired,
         Self::NotYetValid,
         Self::Revoked,
+        Self::RevocationUnknown,
         Self::UnfitCertificate,
         Self::Pins,
         Self::ProxyCertificate,
@@ -315,9 +318,15 @@ impl Advice {
             ),
             Self::Revoked => row(
                 "revoked",
-                "The server's certificate was revoked, or nothing that is known here says that it was not.",
-                "the server needs another certificate; `crl_required(false)` of `TlsConfig::builder()` lets unknown ones pass",
-                "the server needs another certificate; --crlfile FILE must have a current list of each issuer",
+                "The server's certificate, or one of its issuers', was revoked.",
+                "mend the server: it needs another certificate",
+                "mend the server: it needs another certificate",
+            ),
+            Self::RevocationUnknown => row(
+                "revocation_unknown",
+                "Nothing that is known here says that the server's certificate was not revoked.",
+                "give a current list of each issuer; a required staple must come from the server (OCSP)",
+                "--crlfile FILE must have a current list of each issuer; for --cert-status the server must staple (OCSP)",
             ),
             Self::UnfitCertificate => row(
                 "unfit_certificate",
