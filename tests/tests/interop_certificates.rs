@@ -1,10 +1,10 @@
 //! The certificates of `crates/tls/tests/torture`, made by OpenSSL and shown by its `s_server`, which each test starts
-//! itself: the same verdicts, in the same words.
+//! itself: the same verdicts, in the same words. And how that server can be set to shake hands.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use skybridge::TokioRuntime;
-use skybridge_core::{ConnInfo, ConnectError, Connector, Link, Route, Target};
-use skybridge_tls::{Roots, TlsConfig, TlsConfigBuilder, TlsLayer};
+use skybridge_core::{ConnInfo, ConnectError, Connector, Link, Protocol, Route, Target, TlsInfo};
+use skybridge_tls::{ConnectionSpec, Roots, TlsConfig, TlsConfigBuilder, TlsLayer};
 use std::{
     env, fs,
     io::{BufRead, BufReader, Read},
@@ -104,9 +104,24 @@ impl Desk {
     }
 
     fn serve_with(&self, name: &str, others: &[&str], more: &[&str]) -> Server {
+        self.serve_times(1, name, others, more)
+    }
+
+    /// For so many connections.
+    fn serve_times(&self, times: u32, name: &str, others: &[&str], more: &[&str]) -> Server {
         let (cert, key, chain) = (format!("{name}.pem"), format!("{name}.key"), format!("{name}.chain"));
         let mut command = Command::new("openssl");
-        command.args(["s_server", "-accept", "127.0.0.1:0", "-cert", &cert, "-key", &key, "-naccept", "1"]);
+        command.args([
+            "s_server",
+            "-accept",
+            "127.0.0.1:0",
+            "-cert",
+            &cert,
+            "-key",
+            &key,
+            "-naccept",
+            &times.to_string(),
+        ]);
         // It refuses to show what is weak otherwise.
         command.args(["-cipher", "DEFAULT:@SECLEVEL=0"]).args(more);
         if !others.is_empty() {
@@ -125,7 +140,7 @@ impl Drop for Desk {
     }
 }
 
-/// An `openssl s_server` for one connection.
+/// An `openssl s_server`.
 struct Server {
     child: Child,
     addr: SocketAddr,
@@ -157,6 +172,15 @@ impl Drop for Server {
 
 /// The handshake's outcome: nothing, or what is said of the peer.
 async fn outcome(server: &Server, config: TlsConfigBuilder, url: &str) -> Result<(), String> {
+    connect(server, config, url).await.map(drop)
+}
+
+/// The same, with the facts.
+async fn connect(server: &Server, config: TlsConfigBuilder, url: &str) -> Result<TlsInfo, String> {
+    connect_by(server, config.build().unwrap(), url).await
+}
+
+async fn connect_by(server: &Server, config: TlsConfig, url: &str) -> Result<TlsInfo, String> {
     let addr = server.addr;
     let below = service_fn(move |route: Route| async move {
         let stream = TcpStream::connect(addr).await?;
@@ -164,9 +188,9 @@ async fn outcome(server: &Server, config: TlsConfigBuilder, url: &str) -> Result
         Ok::<_, ConnectError>(Link::new(stream, ConnInfo::new(&attempt, None, addr.into())))
     });
     let target = Target::of(&url.parse().unwrap(), TokioRuntime::ctx()).unwrap();
-    let mut connector = TlsLayer::new(config.build().unwrap()).layer(below);
+    let mut connector = TlsLayer::new(config).layer(below);
     let connected = connector.connect(Route::to(target, [addr])).await;
-    connected.map(drop).map_err(|error| {
+    connected.map(|link| link.info.tls.clone().unwrap()).map_err(|error| {
         let first: &(dyn std::error::Error + 'static) = &error;
         let all = std::iter::successors(Some(first), |error| error.source()).map(ToString::to_string);
         all.skip(1).collect::<Vec<_>>().join(": ")
@@ -384,4 +408,62 @@ async fn staples() {
     }
     let missing = outcome(&desk.serve("good", &[]), desk.trusting("root").require_staple(true), "https://a.test").await;
     assert!(missing.unwrap_err().ends_with("the server has stapled nothing to it (OCSP) that says so"));
+}
+
+#[tokio::test]
+async fn versions_protocols_and_specs() {
+    let desk = Desk::new("versions");
+    desk.leaf("it", Some("root"), &GOOD);
+    let rows: [(&[&str], _, _); 4] = [
+        (&["-tls1_2"], "1.2", None),
+        (&["-tls1_3"], "1.3", None),
+        (&["-alpn", "h2"], "1.3", Some(Protocol::Http2)),
+        (&["-tls1_2", "-alpn", "http/1.1"], "1.2", Some(Protocol::Http1)),
+    ];
+    for (flags, version, alpn) in rows {
+        let tls = connect(&desk.serve_with("it", &[], flags), desk.trusting("root"), "https://a.test").await.unwrap();
+        assert_eq!((tls.version, tls.alpn, tls.client_auth), (Some(version), alpn, false), "{flags:?}");
+    }
+    let specs = || desk.trusting("root").specs([ConnectionSpec::RESTRICTED, ConnectionSpec::MODERN]);
+    let tls = connect(&desk.serve_times(2, "it", &[], &["-tls1_2"]), specs(), "https://a.test").await.unwrap();
+    assert_eq!((tls.spec(), tls.version), (Some("modern"), Some("1.2")));
+    let other = desk.serve_with("it", &[], &["-tls1_2", "-cipher", "AES128-SHA"]);
+    let told = outcome(&other, desk.trusting("root"), "https://a.test").await.unwrap_err();
+    assert!(told.contains("alert handshake_failure") || told.contains("kind of signature"), "{told}");
+}
+
+#[tokio::test]
+async fn a_session_is_resumed() {
+    let desk = Desk::new("resumed");
+    desk.leaf("it", Some("root"), &GOOD);
+    // A ticket of TLS 1.2 is in the handshake; those of 1.3 come behind it, and nothing is read there.
+    let server = desk.serve_times(2, "it", &[], &["-tls1_2"]);
+    let config = desk.trusting("root").build().unwrap();
+    let mut resumed = Vec::new();
+    for _ in 0..2 {
+        resumed.push(connect_by(&server, config.clone(), "https://a.test").await.unwrap().resumed);
+    }
+    assert_eq!(resumed, [false, true]);
+}
+
+#[tokio::test]
+async fn certificates_of_clients() {
+    let desk = Desk::new("clients");
+    desk.leaf("it", Some("root"), &GOOD);
+    desk.leaf("me", Some("root"), &Leaf { names: "", more: "extendedKeyUsage=clientAuth", ..GOOD });
+    let key = fs::read(desk.0.join("me.key")).unwrap();
+    let (with, without) = (|| desk.trusting("root").client_auth_pem(&desk.pem("me"), &key), || desk.trusting("root"));
+    for version in ["-tls1_2", "-tls1_3"] {
+        for (asks, config, shown) in
+            [("-verify", with(), true), ("-verify", without(), false), ("-Verify", with(), true)]
+        {
+            let flags = [version, asks, "1", "-CAfile", "root.pem", "-verify_return_error"];
+            let tls = connect(&desk.serve_with("it", &[], &flags), config, "https://a.test").await.unwrap();
+            assert_eq!(tls.client_auth, shown, "{flags:?}");
+        }
+    }
+    // OpenSSL has no better word for it in TLS 1.2. That of TLS 1.3 comes behind the handshake: see `interop_endings`.
+    let flags = ["-tls1_2", "-Verify", "1", "-CAfile", "root.pem", "-verify_return_error"];
+    let told = outcome(&desk.serve_with("it", &[], &flags), without(), "https://a.test").await.unwrap_err();
+    assert!(told.contains("alert handshake_failure"), "{told}");
 }
