@@ -158,8 +158,8 @@ impl TlsConfigBuilder {
     /// Whether servers must staple to their certificate (OCSP, RFC 6960) that it isn't revoked (default: no), as curl
     /// requires with `--cert-status`. Of a TLS 1.2 or 1.3 server that does so without being asked to, it is checked in
     /// any case: one that says otherwise, has expired or isn't signed by the certificate's issuer, or by who may do so
-    /// in its place, is refused. One that has no end counts for a day. Nobody is ever asked, and a certificate that says
-    /// of itself that it comes with a staple (RFC 7633) is taken without one.
+    /// in its place, is refused. One that has no end counts for a day. Nobody is ever asked, and a certificate that
+    /// says of itself that it comes with a staple (RFC 7633) is taken without one.
     pub fn require_staple(mut self, required: bool) -> Self {
         self.revocation.staple = required;
         self
