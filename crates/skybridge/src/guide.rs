@@ -8,6 +8,8 @@ pub mod compose {}
 pub mod own_layer {}
 #[doc = include_str!("../docs/guide/pins.md")]
 pub mod pins {}
+#[doc = include_str!("../docs/guide/tls.md")]
+pub mod tls {}
 #[doc = include_str!("../docs/guide/proxies.md")]
 pub mod proxies {}
 #[doc = include_str!("../docs/guide/limits.md")]
