@@ -1,6 +1,7 @@
 //! `skybridge explain URL`: what fetching it would come to, without connecting to anything but resolvers.
 
 use crate::{
+    answers::Answers,
     args::{Part, Seconds},
     exit::Exit,
     explained::{Explained, Known},
@@ -16,13 +17,8 @@ use skybridge::{
     Cause, Delivery, Error, Explanation, Phase, TokioRuntime,
     types::{Observe, OriginRef, Runtime, TimedOut},
 };
-use skybridge_trace::{JsonLines, clean, clean_json};
-use std::{
-    fs::File,
-    io::{self, Write},
-    path::Path,
-    sync::Arc,
-};
+use skybridge_trace::{JsonLines, clean};
+use std::sync::Arc;
 
 /// Explains each URL, in the order of the command line.
 ///
@@ -38,13 +34,13 @@ pub(crate) async fn explain(parts: Vec<Part>) -> Result<Exit, StartError> {
         stderr::print(format_args!("* no spans: nothing is fetched, and all that is looked up is told by -v\n"));
     }
     let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime::current());
-    let mut report = args.diagnostics.report.as_deref().map(open).transpose()?;
+    let mut answers = Answers::new(args.diagnostics.report.as_deref())?;
     let events = args.diagnostics.events.then(|| Arc::new(JsonLines::new(Stderr)) as Arc<dyn Observe>);
     let (secrets, verbose) = (Secrets::of(args), args.request.verbose > 0);
     let observer = || CallObserver::new(Arc::clone(&runtime), secrets, verbose).also_notify(events.clone());
     let listed = list(parts, observer, None)?;
     let all = listed.iter().flat_map(|part| part.jobs.iter().map(|job| (&part.shared, job)));
-    let (mut exit, mut is_first) = (Exit::OK, true);
+    let mut exit = Exit::OK;
     for (shared, job) in all {
         let url = shared.secrets.url(&job.url);
         let known = known(shared, job);
@@ -63,26 +59,9 @@ pub(crate) async fn explain(parts: Vec<Part>) -> Result<Exit, StartError> {
                 (text, serde_json::to_string(&Explained::failed(&url, &fault, known.as_ref())))
             }
         };
-        // Behind another there is a line between.
-        let is_behind = !text.is_empty() && !std::mem::replace(&mut is_first, false);
-        let text = if is_behind { format!("\n{text}") } else { text };
-        let written = match (&mut report, line) {
-            (Some(report), Ok(line)) => writeln!(report, "{}", clean_json(&line)).and_then(|()| report.flush()),
-            // A closed stdout is ignored.
-            _ => Ok(text.lines().for_each(|line| _ = writeln!(io::stdout(), "{}", clean(line)))),
-        };
-        written.map_err(|error| StartError(Exit::WRITE, format!("--report: {error}")))?;
+        answers.tell(&text, line)?;
     }
     Ok(exit)
-}
-
-fn open(path: &Path) -> Result<Box<dyn Write>, StartError> {
-    if path.as_os_str() == "-" {
-        return Ok(Box::new(io::stdout()));
-    }
-    let file = File::create(path);
-    file.map(|file| Box::new(file) as _)
-        .map_err(|error| StartError(Exit::WRITE, format!("{}: {error}", path.display())))
 }
 
 /// What is known of this URL before any name is looked up; `None` where it is none, or its proxies aren't.

@@ -5,6 +5,7 @@
 //! `verbose` and `timelines` print it, the last as `terminal` can show it. `explain` says what would happen, `pins`
 //! which keys servers have.
 
+mod answers;
 mod archived;
 mod args;
 mod armour;

@@ -1,6 +1,7 @@
 //! `skybridge pins HOST`: whose keys vouch for a server, and the lines that pin them. No request is sent.
 
 use crate::{
+    answers::Answers,
     args::{Args, Part, Seconds},
     client::Connects,
     exit::Exit,
@@ -16,13 +17,8 @@ use skybridge::{
     Cause, Client, Delivery, Error, Phase, TokioRuntime,
     types::{Observe, OriginRef, Runtime, Scheme, TimedOut, TlsInfo},
 };
-use skybridge_trace::{JsonLines, clean, clean_json};
-use std::{
-    fs::File,
-    io::{self, Write},
-    path::Path,
-    sync::{Arc, atomic::AtomicU64},
-};
+use skybridge_trace::{JsonLines, clean};
+use std::sync::{Arc, atomic::AtomicU64};
 
 /// The URLs of a part, a client that verifies, and in `shared` one that doesn't.
 struct Looked {
@@ -43,14 +39,14 @@ pub(crate) async fn pins(parts: Vec<Part>) -> Result<Exit, StartError> {
         stderr::redirect(path).map_err(|error| StartError(Exit::WRITE, format!("{}: {error}", path.display())))?;
     }
     let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime::current());
-    let mut report = args.diagnostics.report.as_deref().map(open).transpose()?;
+    let mut answers = Answers::new(args.diagnostics.report.as_deref())?;
     let events = args.diagnostics.events.then(|| Arc::new(JsonLines::new(Stderr)) as Arc<dyn Observe>);
     let (secrets, verbose) = (Secrets::of(args), args.request.verbose > 0);
     let observer = || CallObserver::new(Arc::clone(&runtime), secrets, verbose).also_notify(events.clone());
     let next = Arc::new(AtomicU64::new(1));
     let parts = parts.into_iter().map(|part| Looked::new(part.args, observer, &next));
     let parts = parts.collect::<Result<Vec<_>, _>>()?;
-    let (mut exit, mut is_first) = (Exit::OK, true);
+    let mut exit = Exit::OK;
     for (part, job) in parts.iter().flat_map(|part| part.shared.jobs().into_iter().map(move |job| (part, job))) {
         let url = part.shared.secrets.url(&job.url);
         let told = match part.look(&job).await {
@@ -65,27 +61,9 @@ pub(crate) async fn pins(parts: Vec<Part>) -> Result<Exit, StartError> {
                 exit = fault.exit;
             }
         }
-        let (text, line) = (told.to_string(), serde_json::to_string(&told.report(&url)));
-        // Behind another there is a line between.
-        let is_behind = !text.is_empty() && !std::mem::replace(&mut is_first, false);
-        let text = if is_behind { format!("\n{text}") } else { text };
-        let written = match (&mut report, line) {
-            (Some(report), Ok(line)) => writeln!(report, "{}", clean_json(&line)).and_then(|()| report.flush()),
-            // A closed stdout is ignored.
-            _ => Ok(text.lines().for_each(|line| _ = writeln!(io::stdout(), "{}", clean(line)))),
-        };
-        written.map_err(|error| StartError(Exit::WRITE, format!("--report: {error}")))?;
+        answers.tell(&told.to_string(), serde_json::to_string(&told.report(&url)))?;
     }
     Ok(exit)
-}
-
-fn open(path: &Path) -> Result<Box<dyn Write>, StartError> {
-    if path.as_os_str() == "-" {
-        return Ok(Box::new(io::stdout()));
-    }
-    let file = File::create(path);
-    file.map(|file| Box::new(file) as _)
-        .map_err(|error| StartError(Exit::WRITE, format!("{}: {error}", path.display())))
 }
 
 impl Looked {
