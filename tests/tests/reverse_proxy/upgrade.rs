@@ -206,6 +206,28 @@ async fn an_upgrade_ends_when_nothing_has_passed_either_way_for_an_hour_or_as_se
     }
 }
 
+/// What was read long ago passes when it is taken.
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_whose_reader_is_slow_but_reads_goes_on() {
+    const WINDOW: usize = 1024;
+    let front = Front::new();
+    front.world.net.at(super::PROXY.parse().unwrap()).window(WINDOW);
+    let listener = front.world.listen();
+    let (client, mut upstream) = upgraded(&front, &listener).await;
+    upstream.send(&"x".repeat(5 * WINDOW)).await;
+    let (mut client, early) = client.into_parts();
+    let mut left = 5 * WINDOW - early.len();
+    while left > 0 {
+        tokio::time::sleep(Duration::from_secs(3000)).await;
+        let mut taken = [0; WINDOW];
+        let taken = &mut taken[..left.min(WINDOW)];
+        client.read_exact(taken).await.unwrap();
+        left -= taken.len();
+    }
+    client.write_all(b"thanks").await.unwrap();
+    upstream.expect("thanks").await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_without_a_limit_may_be_silent_for_a_year() {
     let front = Front::with(World::new(), World::client, |proxy| proxy.upgrade_idle_limit(Duration::MAX));
