@@ -6,6 +6,7 @@ mod deferred;
 mod dialer;
 mod handshake;
 mod io;
+mod lent_connection;
 mod outline;
 mod plan;
 mod resolver;

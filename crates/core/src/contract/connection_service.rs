@@ -1,8 +1,9 @@
 //! A connection, and the handshake that makes it, as services: for pools and balancers that are not of this stack.
 
+use super::lent_connection::{Lent, Place, Returning, closed};
 use crate::{
     BoxError, ConnInfo, ConnectError, ConnectOptions, Connection, Delivery, Error, Failed, Handshake, KeyRef, Link,
-    OriginRef, Phase, RequestOptions, Scheme, sync::Mutex,
+    OriginRef, Phase, RequestOptions, Scheme,
 };
 use bytes::Bytes;
 use http::{Request, Response};
@@ -12,10 +13,8 @@ use std::{
     fmt,
     future::Future,
     marker::PhantomData,
-    mem,
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 use tower_service::Service;
 
@@ -35,7 +34,7 @@ use tower_service::Service;
 pub struct ConnectionService<C, B> {
     /// For the next call, since it was ready.
     reserved: Option<Returning<C>>,
-    seat: Seat<C>,
+    place: Place<C>,
     _request: PhantomData<fn(B)>,
 }
 
@@ -72,45 +71,16 @@ pub struct ConnectionBody<C, R> {
     connection: Returning<C>,
 }
 
-/// What is given back in any case: what is left of its exchange is the connection's to read or to cut off.
-struct Returning<C>(Lent<C>);
-
-/// Where the connection is while nobody has it, or all the time, if it can be shared.
-struct Desk<C>(Mutex<Returned<C>>);
-
-struct Returned<C> {
-    connection: Option<C>,
-    /// It was closed in an exchange: it doesn't come back.
-    is_lost: bool,
-    /// The clones that wait for it. All are woken: one that is woken may never ask.
-    waiting: Vec<(u64, Waker)>,
-    next_seat: u64,
-}
-
-/// A clone's place among those that wait.
-struct Seat<C> {
-    desk: Arc<Desk<C>>,
-    number: u64,
-}
-
-/// A connection in an exchange.
-struct Lent<C> {
-    connection: Option<C>,
-    /// Where it goes back; `None` for a handle of its own, which ends here.
-    desk: Option<Arc<Desk<C>>>,
-}
-
 // === impl ConnectionService ===
 
 impl<C, B> ConnectionService<C, B> {
     /// A service of this connection.
     pub fn new(connection: C) -> Self {
-        let returned = Returned { connection: Some(connection), is_lost: false, waiting: Vec::new(), next_seat: 0 };
-        Self::at(Seat::at(Arc::new(Desk(Mutex::new(returned)))))
+        Self::at(Place::of(connection))
     }
 
-    fn at(seat: Seat<C>) -> Self {
-        Self { reserved: None, seat, _request: PhantomData }
+    fn at(place: Place<C>) -> Self {
+        Self { reserved: None, place, _request: PhantomData }
     }
 }
 
@@ -125,7 +95,7 @@ where
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         let reserved = match &mut self.reserved {
             Some(reserved) => reserved,
-            none => none.insert(Returning(ready!(self.seat.poll_lent::<B>(cx)).map_err(Failed::lost)?)),
+            none => none.insert(Returning(ready!(self.place.poll_lent::<B>(cx)).map_err(Failed::lost)?)),
         };
         let Some(connection) = &mut reserved.0.connection else { return Poll::Ready(Err(Failed::lost(closed()))) };
         let ready = ready!(connection.poll_ready(cx));
@@ -139,7 +109,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let connection = match self.reserved.take() {
             Some(mut reserved) => reserved.0.take(),
-            None => Lent { connection: None, desk: None },
+            None => Lent::none(),
         };
         ConnectionExchange { connection, request: Some(request) }
     }
@@ -147,7 +117,7 @@ where
 
 impl<C, B> Clone for ConnectionService<C, B> {
     fn clone(&self) -> Self {
-        Self::at(Seat::at(Arc::clone(&self.seat.desk)))
+        Self::at(self.place.another())
     }
 }
 
@@ -155,10 +125,6 @@ impl<C, B> fmt::Debug for ConnectionService<C, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionService").field("is_reserved", &self.reserved.is_some()).finish_non_exhaustive()
     }
-}
-
-fn closed() -> Error {
-    Error::new(Delivery::Unsent, Phase::Acquire, "the connection was closed with an exchange that was given up")
 }
 
 /// Whether the connection protects a request as that asks to be: what a pool's key sees to.
@@ -335,97 +301,5 @@ where
 impl<C, R> fmt::Debug for ConnectionBody<C, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionBody").finish_non_exhaustive()
-    }
-}
-
-// === impl Desk ===
-
-impl<C> Desk<C> {
-    fn put(&self, connection: Option<C>) {
-        let waiting = {
-            let mut returned = self.0.lock();
-            returned.is_lost |= connection.is_none();
-            returned.connection = connection;
-            mem::take(&mut returned.waiting)
-        };
-        waiting.into_iter().for_each(|(_, waker)| waker.wake());
-    }
-}
-
-// === impl Seat ===
-
-impl<C> Seat<C> {
-    fn at(desk: Arc<Desk<C>>) -> Self {
-        let number = {
-            let mut returned = desk.0.lock();
-            returned.next_seat += 1;
-            returned.next_seat
-        };
-        Self { desk, number }
-    }
-
-    /// A handle to the connection, or the connection itself when nobody else has it.
-    fn poll_lent<B>(&self, cx: &mut Context<'_>) -> Poll<Result<Lent<C>, Error>>
-    where
-        C: Connection<B>,
-    {
-        let mut returned = self.desk.0.lock();
-        if let Some(handle) = returned.connection.as_ref().and_then(Connection::share) {
-            return Poll::Ready(Ok(Lent { connection: Some(handle), desk: None }));
-        }
-        if let connection @ Some(_) = returned.connection.take() {
-            return Poll::Ready(Ok(Lent { connection, desk: Some(Arc::clone(&self.desk)) }));
-        }
-        if returned.is_lost {
-            return Poll::Ready(Err(closed()));
-        }
-        match returned.waiting.iter_mut().find(|(number, _)| *number == self.number) {
-            Some((_, waker)) => waker.clone_from(cx.waker()),
-            None => returned.waiting.push((self.number, cx.waker().clone())),
-        }
-        Poll::Pending
-    }
-}
-
-impl<C> Drop for Seat<C> {
-    fn drop(&mut self) {
-        let mut returned = self.desk.0.lock();
-        let at = returned.waiting.iter().position(|(number, _)| *number == self.number);
-        let waker = at.map(|at| returned.waiting.swap_remove(at));
-        drop(returned);
-        drop(waker);
-    }
-}
-
-// === impl Lent ===
-
-impl<C> Lent<C> {
-    fn take(&mut self) -> Self {
-        Self { connection: self.connection.take(), desk: self.desk.take() }
-    }
-
-    /// The exchange is over, or left to the connection to bring to its end.
-    fn give_back(&mut self) {
-        let connection = self.connection.take();
-        if let (Some(desk), Some(connection)) = (self.desk.take(), connection) {
-            desk.put(Some(connection));
-        }
-    }
-}
-
-impl<C> Drop for Returning<C> {
-    fn drop(&mut self) {
-        self.0.give_back();
-    }
-}
-
-impl<C> Drop for Lent<C> {
-    /// In the middle of an exchange, which ends with it.
-    fn drop(&mut self) {
-        let connection = self.connection.take();
-        if let Some(desk) = self.desk.take().filter(|_| connection.is_some()) {
-            drop(connection);
-            desk.put(None);
-        }
     }
 }
