@@ -3,5 +3,5 @@
 mod servers;
 mod world;
 
-pub use self::servers::{certificate, named};
+pub use self::servers::{certificate, named, nghttpx_saw};
 pub use self::world::{ADDR, HOST, World, addr, all, get, h2, post, read, wishing};

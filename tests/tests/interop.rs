@@ -8,13 +8,13 @@
 
 use http::{Method, Request, Version};
 use skybridge::{
-    Client, H1, H2, HttpVersions, NegotiateLayer, Protocol, Proxy, RaceLayer, RequestBody, ResponseExt, Tcp, Upgrade,
-    Upgraded,
+    Client, H1, H2, HttpVersions, NegotiateLayer, Protocol, Proxy, RaceLayer, RequestBody, ResponseExt, Roots, Tcp,
+    TlsConfig, TlsLayer, TunnelLayer, Upgrade, Upgraded,
     tower::{ServiceBuilder, ServiceExt},
     types::Connection as _,
 };
 use skybridge_testkit::{executor::Executor, fixtures, h1::Script};
-use skybridge_tests::{all, named, read, wishing};
+use skybridge_tests::{all, certificate, named, nghttpx_saw, read, wishing};
 use std::{
     collections::{BTreeSet, HashMap},
     fs,
@@ -169,6 +169,36 @@ async fn nghttpd_sees_fifty_requests_at_once_on_one_connection() {
         assert_eq!(response.into_body().text().await.unwrap(), "nghttpd\n");
     }
     assert_eq!(nghttpd_connections("/?fifty").len(), 1);
+}
+
+/// Each response is held until all are there, and with it its tunnel: the connection of a proxy whose last tunnel goes is
+/// closed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nghttpx_sees_fifty_tunnels_at_once_on_one_connection() {
+    let root = fs::read(certificate("root.pem")).unwrap();
+    let trusting = || TlsConfig::builder().roots(Roots::Given(vec![])).add_root_pem(&root).build().unwrap();
+    let proxy = Proxy::parse(&format!("https://alice:s3cret@{}", named("SKYBRIDGE_NGHTTPX"))).unwrap();
+    let port = named("SKYBRIDGE_NGINX_TLS_H1").rsplit(':').next().unwrap().to_owned();
+    let url = format!("https://a.test:{port}/");
+    let asked = format!(" CONNECT a.test:{port} ");
+    for (http2, connections) in [(true, 1), (false, 50)] {
+        let before = nghttpx_saw(&asked, 0).len();
+        let client = Client::builder()
+            .tls(TlsLayer::new(trusting()))
+            .proxy_tls(trusting().tls_connector())
+            .proxies([vec![proxy.clone()]])
+            .tunnel(TunnelLayer::new().http2(http2))
+            .build();
+        let responses = all((0..50).map(|_| client.get(&url))).await;
+        let seen =
+            all(responses.into_iter().map(|response| async { response.unwrap().into_body().text().await.unwrap() }));
+        let numbers: BTreeSet<_> = seen.await.iter().map(|answer| connection_and_request(answer)).collect();
+        assert_eq!(numbers.len(), 50, "{numbers:?}");
+        drop(client);
+        let lines = nghttpx_saw(&asked, before + 50).split_off(before);
+        let ports: BTreeSet<_> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!((lines.len(), ports.len()), (50, connections), "{lines:?}");
+    }
 }
 
 #[tokio::test]
