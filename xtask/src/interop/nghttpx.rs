@@ -12,6 +12,8 @@ pub(crate) fn start(program: &Path, folder: &Path, certs: &Path, port: u16, squi
     let mut command = Command::new(program);
     command.args(["--conf=/dev/null", "--http2-proxy", "--workers=1", "--frontend-http2-max-concurrent-streams=100"]);
     command.arg(format!("--frontend=127.0.0.1,{port}")).arg(format!("--backend=127.0.0.1,{squid}"));
+    // Of its connections to squid; by default 8 tunnels are open at once, and others wait for one of these to end.
+    command.arg("--backend-connections-per-host=100");
     // The client's port tells connections apart.
     command.arg("--accesslog-format=$remote_port $status $request").arg(format!("--accesslog-file={}", log.display()));
     command.arg(certs.join("leaf.key")).arg(certs.join("leaf.chain.pem"));
