@@ -6,6 +6,7 @@ mod delivery;
 mod failed;
 mod failures;
 mod one_line;
+mod phase_name;
 mod printable;
 mod reason;
 mod report;

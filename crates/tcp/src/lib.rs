@@ -32,6 +32,7 @@ mod error;
 mod io;
 mod options;
 mod race;
+mod race_settings;
 mod racing;
 mod tcp;
 

@@ -1,5 +1,6 @@
 use crate::{
     endpoint_queue::{EndpointQueue, Order},
+    race_settings::{LONGEST_DELAY, Pace, RaceSettings},
     racing::Racing,
 };
 use skybridge_core::{ConnectError, Deferred, Dialer, Endpoint, Link, Route};
@@ -10,10 +11,9 @@ use std::{
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// The recommended "Connection Attempt Delay" of RFC 8305, section 8, and the recommended least and the most of it.
+/// The recommended "Connection Attempt Delay" of RFC 8305, section 8, and the recommended least of it.
 const DELAY: Duration = Duration::from_millis(250);
 const SHORTEST_DELAY: Duration = Duration::from_millis(100);
-pub(crate) const LONGEST_DELAY: Duration = Duration::from_secs(2);
 /// The "Resolution Delay" and the "First Address Family Count" of RFC 8305, section 8.
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 const FIRST_FAMILY_COUNT: u8 = 1;
@@ -27,26 +27,14 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// clone of the dialer, when that is ready.
 #[derive(Clone, Copy, Debug)]
 pub struct RaceLayer {
-    pub(crate) pace: Pace,
-    pub(crate) timeout: Duration,
-    pub(crate) resolution_delay: Duration,
-    pub(crate) order: Order,
-}
-
-/// When the next attempt starts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Pace {
-    /// When the previous one has failed.
-    Sequential,
-    /// When one has failed, or this long after the previous one started.
-    Staggered(Duration),
+    settings: RaceSettings,
 }
 
 /// The service that [`RaceLayer`] makes: a route in, a link out.
 #[derive(Clone, Debug)]
 pub struct Race<S> {
     inner: S,
-    settings: RaceLayer,
+    settings: RaceSettings,
 }
 
 // === impl RaceLayer ===
@@ -57,24 +45,26 @@ impl RaceLayer {
     /// first to connect wins, and the others are closed.
     pub fn happy_eyeballs() -> Self {
         let order = Order::Interleaved { first_family_count: FIRST_FAMILY_COUNT };
-        Self { pace: Pace::Staggered(DELAY), timeout: TIMEOUT, resolution_delay: RESOLUTION_DELAY, order }
+        let pace = Pace::Staggered(DELAY);
+        Self { settings: RaceSettings { pace, timeout: TIMEOUT, resolution_delay: RESOLUTION_DELAY, order } }
     }
 
     /// In which order the endpoints of a route would be tried that are known by now. Nothing is connected to.
     pub fn order_of(&self, route: &Route) -> Vec<Endpoint> {
-        EndpointQueue::new(self.order).all_in_order(route)
+        EndpointQueue::new(self.settings.order).all_in_order(route)
     }
 
     /// One attempt at a time, in the order of the resolver.
     pub fn sequential() -> Self {
-        Self { pace: Pace::Sequential, order: Order::Listed, ..Self::happy_eyeballs() }
+        let Self { settings } = Self::happy_eyeballs();
+        Self { settings: RaceSettings { pace: Pace::Sequential, order: Order::Listed, ..settings } }
     }
 
     /// The time between the starts of two attempts (default: 250 ms; at least 100 ms, at most 2 s: RFC 8305, section
     /// 8). Before an address that failed recently it is four times that, but at most 2 s. Has no effect on
     /// [`sequential`](Self::sequential).
     pub fn delay(mut self, delay: Duration) -> Self {
-        if let Pace::Staggered(own) = &mut self.pace {
+        if let Pace::Staggered(own) = &mut self.settings.pace {
             *own = delay.clamp(SHORTEST_DELAY, LONGEST_DELAY);
         }
         self
@@ -84,7 +74,7 @@ impl RaceLayer {
     /// at all; `Duration::MAX`: until the look-up is over). It counts from the first answer, and ends at once when
     /// there are IPv6 addresses or when there will be none.
     pub fn resolution_delay(mut self, delay: Duration) -> Self {
-        self.resolution_delay = delay;
+        self.settings.resolution_delay = delay;
         self
     }
 
@@ -92,7 +82,7 @@ impl RaceLayer {
     /// section 4: "First Address Family Count"). After that the families alternate. Has no effect on
     /// [`sequential`](Self::sequential) and [`as_listed`](Self::as_listed).
     pub fn first_family_count(mut self, count: usize) -> Self {
-        if let Order::Interleaved { first_family_count } = &mut self.order {
+        if let Order::Interleaved { first_family_count } = &mut self.settings.order {
             *first_family_count = u8::try_from(count).unwrap_or(u8::MAX).max(1);
         }
         self
@@ -100,14 +90,14 @@ impl RaceLayer {
 
     /// Staggered attempts in the order of the resolver, for addresses that are sorted already.
     pub fn as_listed(mut self) -> Self {
-        self.order = Order::Listed;
+        self.settings.order = Order::Listed;
         self
     }
 
     /// How long one attempt may take (default: 10 s; `Duration::MAX` is no limit).
     /// [`Timeouts::attempt`](skybridge_core::Timeouts::attempt) of a request takes precedence.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.settings.timeout = timeout;
         self
     }
 }
@@ -116,7 +106,7 @@ impl<S: Dialer> Layer<S> for RaceLayer {
     type Service = Deferred<S::Io, Race<S>>;
 
     fn layer(&self, inner: S) -> Race<S> {
-        Race { inner, settings: *self }
+        Race { inner, settings: self.settings }
     }
 }
 

@@ -2,7 +2,7 @@ use crate::{
     attempt::attempt,
     endpoint_queue::{EndpointQueue, failed_recently},
     error::NoEndpoint,
-    race::{LONGEST_DELAY, Pace, RaceLayer},
+    race_settings::{LONGEST_DELAY, Pace, RaceSettings},
 };
 use skybridge_core::{BoxFuture, ConnectError, Dialer, EgressRefused, Endpoint, Link, Phase, Route, Sleep};
 use std::{
@@ -38,8 +38,8 @@ pub struct Racing<S: Dialer> {
 }
 
 impl<S: Dialer> Racing<S> {
-    pub(crate) fn new(dialer: S, mut route: Route, settings: RaceLayer) -> Self {
-        let RaceLayer { pace, timeout: limit, resolution_delay, order } = settings;
+    pub(crate) fn new(dialer: S, mut route: Route, settings: RaceSettings) -> Self {
+        let RaceSettings { pace, timeout: limit, resolution_delay, order } = settings;
         let queue = EndpointQueue::new(order);
         // A handle of its own reads the list from the start.
         route.endpoints = route.endpoints.clone();

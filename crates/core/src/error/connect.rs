@@ -1,7 +1,4 @@
-use super::{
-    causes::{self, causes},
-    report,
-};
+use super::causes::{self, causes};
 use crate::{Advice, AttemptId, AttemptReport, BoxError, Ctx, Endpoint, Outcome, Overloaded, Phase, TimedOut};
 use std::{convert::Infallible, error::Error as StdError, fmt, sync::Arc};
 
@@ -262,13 +259,6 @@ impl fmt::Display for ConnectError {
             1 => f.write_str("; 1 more address was not tried"),
             more => write!(f, "; {more} more addresses were not tried"),
         }
-    }
-}
-
-impl fmt::Debug for ConnectError {
-    /// All that is known of it, in several lines, as the [report](crate::Error::report) of an error has it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        report::connect(self, f)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why no connection could be made: each failed address with its phase and reason, alike ones together.
 
-use super::{connect::ConnectError, reason::reason, sentence::name};
+use super::{connect::ConnectError, phase_name::name, reason::reason};
 use crate::{AttemptReport, Endpoint, Outcome, Phase, Rounded, TimedOut};
 use std::{borrow::Cow, fmt};
 

@@ -1,9 +1,4 @@
-use super::{
-    failures::Failures,
-    printable::Printable,
-    reason::reason,
-    sentence::{name, sentence},
-};
+use super::{failures::Failures, phase_name::name, printable::Printable, reason::reason, sentence::sentence};
 use crate::{Advice, AttemptReport, ConnectError, Error, Outcome, Rounded};
 use std::fmt::{self, Write};
 
@@ -39,16 +34,19 @@ impl fmt::Display for Report<'_> {
     }
 }
 
-/// Of what could not be connected: the host, the failures, each attempt, and what to do.
-pub(super) fn connect(error: &ConnectError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let host = error.route().and_then(|route| route.split(" via ").next());
-    let out = &mut Printable(f);
-    match host {
-        Some(host) => write!(out, "{host}: {}", Failures::of(error))?,
-        None => write!(out, "{}", Failures::of(error))?,
+impl fmt::Debug for ConnectError {
+    /// All that is known of it, in several lines, as the [report](Error::report) of an error has it: the host, the
+    /// failures, each attempt, and what to do.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.route().and_then(|route| route.split(" via ").next());
+        let out = &mut Printable(f);
+        match host {
+            Some(host) => write!(out, "{host}: {}", Failures::of(self))?,
+            None => write!(out, "{}", Failures::of(self))?,
+        }
+        attempts(f, self.attempts())?;
+        advice(f, Advice::of_connect(self))
     }
-    attempts(f, error.attempts())?;
-    advice(f, Advice::of_connect(error))
 }
 
 fn advice(f: &mut fmt::Formatter<'_>, advice: Option<Advice>) -> fmt::Result {

@@ -4,6 +4,7 @@
 use super::{
     cause::Cause,
     failures::{Failures, Step},
+    phase_name::name,
     printable::Printable,
     reason::reason,
 };
@@ -107,25 +108,6 @@ fn because(f: &mut fmt::Formatter<'_>, cause: &Cause, phase: Phase) -> fmt::Resu
     match why {
         why if why.is_empty() || said.contains(&why) => Ok(()),
         why => write!(f, ": {}", why.strip_prefix(&said).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&why)),
-    }
-}
-
-/// A phase as a person calls it.
-pub(super) fn name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Backoff => "the pause before the connect",
-        Phase::LookupQueue => "the wait for the name lookup",
-        Phase::Resolve => "the name lookup",
-        Phase::Tcp => "TCP",
-        Phase::Tunnel => "the tunnel",
-        Phase::Tls => "TLS",
-        Phase::Handshake => "the HTTP handshake",
-        Phase::Acquire => "connecting",
-        Phase::Send => "sending",
-        Phase::Wait => "waiting",
-        Phase::Body => "the body",
-        Phase::Call => "the call",
-        Phase::Other(name) => name.as_str(),
     }
 }
 
