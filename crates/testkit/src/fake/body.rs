@@ -1,4 +1,7 @@
-use super::slot::{Shared, Slot};
+use super::{
+    parts::{Part, Parts},
+    slot::{Shared, Slot},
+};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
@@ -9,23 +12,13 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-
-type Part = Result<Frame<Bytes>, BoxError>;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// The body of a fake response. Dropping it early closes an exclusive connection, unless that
 /// [drains](super::Facts::drains), and frees the stream of a shared one.
 pub struct Body {
     parts: Parts,
     exchange: Option<Box<dyn Running>>,
-}
-
-/// What is missing of a body.
-#[derive(Debug)]
-pub(super) struct Parts {
-    receiver: UnboundedReceiver<Part>,
-    /// The announced length, in bytes.
-    length: Option<u64>,
 }
 
 /// The sending end of a [`Body`]. Dropping it ends the body.
@@ -53,13 +46,13 @@ impl Body {
     pub(super) fn streamed<B: Send + 'static>(shared: &Arc<Shared<B>>, slot: &Arc<Slot>) -> (Sender, Self) {
         let (sender, parts) = unbounded_channel();
         let exchange = Reading { shared: Arc::clone(shared), slot: Arc::clone(slot) };
-        let parts = Parts { receiver: parts, length: None };
+        let parts = Parts::new(parts);
         (Sender { parts: sender }, Self { parts, exchange: Some(Box::new(exchange)) })
     }
 
     pub(super) fn full<B: Send + 'static>(shared: &Arc<Shared<B>>, slot: &Arc<Slot>, data: Bytes) -> Self {
         let (sender, mut body) = Self::streamed(shared, slot);
-        body.parts.length = Some(data.len() as u64);
+        body.parts.announce(data.len() as u64);
         if data.is_empty() {
             body.over();
         } else {
@@ -99,14 +92,14 @@ impl http_body::Body for Body {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.parts.length.map(SizeHint::with_exact).unwrap_or_default()
+        self.parts.length().map(SizeHint::with_exact).unwrap_or_default()
     }
 }
 
 impl Drop for Body {
     fn drop(&mut self) {
         if let Some(exchange) = self.exchange.take() {
-            let none = Parts { receiver: unbounded_channel().1, length: None };
+            let none = Parts::new(unbounded_channel().1);
             exchange.leave_unread(std::mem::replace(&mut self.parts, none));
         }
     }
@@ -115,24 +108,6 @@ impl Drop for Body {
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Body").field("over", &self.exchange.is_none()).finish_non_exhaustive()
-    }
-}
-
-// === impl Parts ===
-
-impl Parts {
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Part>> {
-        let part = std::task::ready!(self.receiver.poll_recv(cx));
-        if let Some(Ok(frame)) = &part {
-            let read = frame.data_ref().map_or(0, |data| data.len() as u64);
-            self.length = self.length.map(|length| length.saturating_sub(read));
-        }
-        Poll::Ready(part)
-    }
-
-    /// The announced length is reached.
-    pub(super) fn are_all_here(&self) -> bool {
-        self.length == Some(0)
     }
 }
 

@@ -37,6 +37,7 @@ mod body;
 mod connection;
 mod exchange;
 mod facts;
+mod parts;
 mod peer;
 mod planner;
 mod planning;

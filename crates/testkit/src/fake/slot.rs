@@ -1,6 +1,6 @@
 //! The state of one fake connection, and of each handle to it.
 
-use super::{Exchange, Facts, body::Parts, queue::Queue};
+use super::{Exchange, Facts, parts::Parts, queue::Queue};
 use skybridge_core::{
     Capacity, CloseReason, ConnInfo, ConnectionStatus, Delivery, Error, Phase, Protocol, Route, StatusSender,
     sync::Mutex,

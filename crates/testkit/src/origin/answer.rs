@@ -1,25 +1,7 @@
-use super::{answer_body::AnswerBody, builder::ResponseBody, socket::Control};
+use super::socket_effect::SocketEffect;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
-use http_body_util::BodyExt;
-use std::{sync::Arc, time::Duration};
-
-/// What becomes of a connection at some point of an exchange.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum SocketEffect {
-    /// The socket is closed: FIN, or RST from a real one on which something is unread.
-    Close,
-    /// RST: what is in flight, or not read yet, is lost with it.
-    Reset,
-    /// Nothing is read or written any more, and the socket stays open.
-    Stall,
-    /// The stream is reset with this code of RFC 9113, section 7, such as 7 for REFUSED_STREAM. HTTP/1.1 has no
-    /// streams: there it closes the socket.
-    CloseStream(u32),
-    /// The connection takes no requests after those it has: `connection: close`, GOAWAY. The exchange goes on.
-    Drain,
-}
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use std::time::Duration;
 
 /// A response that waits for its request: see [`Origin::enqueue`](super::Origin::enqueue).
 ///
@@ -35,8 +17,8 @@ pub enum SocketEffect {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) trailers: Option<HeaderMap>,
     pub(super) chunked: bool,
@@ -171,15 +153,6 @@ impl Answer {
     pub fn on_response_end(mut self, effect: SocketEffect) -> Self {
         self.effects.response_end = Some(effect);
         self
-    }
-
-    pub(super) fn into_response(self, method: &Method, http1: bool, control: Arc<Control>) -> Response<ResponseBody> {
-        let (status, headers) = (self.status, self.headers.clone());
-        let body = AnswerBody::new(self, method, http1, control);
-        let mut response = Response::new(body.boxed_unsync());
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        response
     }
 }
 

@@ -1,12 +1,15 @@
 //! The body of an answer: in pieces, with pauses, and with what becomes of its connection.
 
 use super::{
-    answer::{Answer, SocketEffect},
+    answer::Answer,
+    serving::ResponseBody,
     socket::{Control, stream_reset},
+    socket_effect::SocketEffect,
 };
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Response};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use skybridge_core::BoxError;
 use std::{
     future::Future,
@@ -17,7 +20,7 @@ use std::{
 };
 use tokio::time::{Sleep, sleep};
 
-pub(super) struct AnswerBody {
+struct AnswerBody {
     left: Bytes,
     trailers: Option<HeaderMap>,
     has_length: bool,
@@ -33,8 +36,19 @@ pub(super) struct AnswerBody {
     control: Arc<Control>,
 }
 
+impl Answer {
+    pub(super) fn into_response(self, method: &Method, http1: bool, control: Arc<Control>) -> Response<ResponseBody> {
+        let (status, headers) = (self.status, self.headers.clone());
+        let body = AnswerBody::new(self, method, http1, control);
+        let mut response = Response::new(body.boxed_unsync());
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
 impl AnswerBody {
-    pub(super) fn new(answer: Answer, method: &Method, http1: bool, control: Arc<Control>) -> Self {
+    fn new(answer: Answer, method: &Method, http1: bool, control: Arc<Control>) -> Self {
         let effects = answer.effects;
         let mut body = Self {
             half: answer.body.len() / 2,

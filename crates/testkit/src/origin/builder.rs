@@ -1,10 +1,11 @@
 #[cfg(feature = "tls")]
-use super::tls::OriginTls;
+use super::acceptor::OriginTls;
 use super::{
     Origin,
     answer::Answer,
     connection::{Order, Served},
     requests::Record,
+    serving::Serving,
 };
 use crate::{
     net::{self, Network},
@@ -13,25 +14,16 @@ use crate::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use skybridge_core::{BoxError, BoxFuture};
+use skybridge_core::BoxError;
 use std::{fmt, future::Future, net::SocketAddr, sync::Arc};
 use tokio::{net::TcpListener, sync::watch};
-
-/// The body of an origin's response.
-pub type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
-
-pub(super) type Handle = Arc<dyn Fn(Request<Incoming>) -> BoxFuture<Response<ResponseBody>> + Send + Sync>;
 
 /// An origin to be started.
 #[derive(Clone)]
 pub struct Builder {
-    pub(super) http2: bool,
-    /// Without one, `hello` is the answer.
-    pub(super) handle: Option<Handle>,
-    pub(super) requests: usize,
-    pub(super) streams: Option<u32>,
+    pub(super) serving: Serving,
     answers: Vec<Answer>,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<OriginTls>,
@@ -42,10 +34,7 @@ pub struct Builder {
 impl Builder {
     pub(super) fn new(http2: bool) -> Self {
         Self {
-            http2,
-            handle: None,
-            requests: usize::MAX,
-            streams: None,
+            serving: Serving { http2, handle: None, requests: usize::MAX, streams: None },
             answers: Vec::new(),
             #[cfg(feature = "tls")]
             tls: None,
@@ -66,7 +55,7 @@ impl Builder {
         Fut: Future<Output = Response<B>> + Send + 'static,
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        self.handle = Some(Arc::new(move |request| {
+        self.serving.handle = Some(Arc::new(move |request| {
             let response = handle(request);
             Box::pin(async move { response.await.map(|body| body.map_err(Into::into).boxed_unsync()) })
         }));
@@ -75,13 +64,13 @@ impl Builder {
 
     /// Drains a connection after this many requests (default: never), as nginx's `keepalive_requests` does.
     pub fn requests_per_connection(mut self, requests: usize) -> Self {
-        self.requests = requests;
+        self.serving.requests = requests;
         self
     }
 
     /// SETTINGS_MAX_CONCURRENT_STREAMS, of h2c.
     pub fn max_concurrent_streams(mut self, streams: u32) -> Self {
-        self.streams = Some(streams);
+        self.serving.streams = Some(streams);
         self
     }
 
@@ -149,7 +138,7 @@ impl Builder {
         let served = Served {
             #[cfg(feature = "tls")]
             tls: self.tls.as_ref().map(OriginTls::acceptor),
-            builder: Arc::new(self),
+            serving: Arc::new(self.serving),
             tasks: tasks.0.clone(),
             record: Arc::clone(&record),
             orders: orders.clone(),
@@ -170,6 +159,9 @@ impl Builder {
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("http2", &self.http2).field("scheme", &self.scheme()).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("http2", &self.serving.http2)
+            .field("scheme", &self.scheme())
+            .finish_non_exhaustive()
     }
 }

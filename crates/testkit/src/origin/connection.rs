@@ -1,12 +1,13 @@
 //! One connection of an origin.
 
 #[cfg(feature = "tls")]
-use super::tls::{Acceptor, Handshake};
+use super::acceptor::{Acceptor, Handshake};
 use super::{
-    answer::{Answer, SocketEffect},
-    builder::{Builder, ResponseBody},
+    answer::Answer,
     requests::{Open, Record},
+    serving::{ResponseBody, Serving},
     socket::{Control, Resets, Socket, stream_reset},
+    socket_effect::SocketEffect,
 };
 use crate::tasks::Tasks;
 use bytes::Bytes;
@@ -41,7 +42,7 @@ pub(super) enum Order {
 /// What accepting a connection needs.
 #[derive(Clone)]
 pub(super) struct Served {
-    pub(super) builder: Arc<Builder>,
+    pub(super) serving: Arc<Serving>,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<Acceptor>,
     pub(super) tasks: Tasks,
@@ -52,7 +53,7 @@ pub(super) struct Served {
 /// Answers the requests of one connection.
 struct Answering {
     open: Open,
-    builder: Arc<Builder>,
+    serving: Arc<Serving>,
     http1: bool,
     control: Arc<Control>,
 }
@@ -94,20 +95,20 @@ impl Served {
                 return;
             }
         }
-        let (builder, orders) = (Arc::clone(&self.builder), self.orders.subscribe());
-        let http2 = builder.http2;
+        let (serving, orders) = (Arc::clone(&self.serving), self.orders.subscribe());
+        let http2 = serving.http2;
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.clone() {
-            return self.tasks.spawn(accept_tls(tls, builder, self.tasks.clone(), open, orders, io, control));
+            return self.tasks.spawn(accept_tls(tls, serving, self.tasks.clone(), open, orders, io, control));
         }
-        self.tasks.spawn(serve(builder, http2, self.tasks.clone(), open, orders, io, control));
+        self.tasks.spawn(serve(serving, http2, self.tasks.clone(), open, orders, io, control));
     }
 }
 
 #[cfg(feature = "tls")]
 async fn accept_tls(
     tls: Acceptor,
-    builder: Arc<Builder>,
+    serving: Arc<Serving>,
     tasks: Tasks,
     open: Open,
     mut orders: watch::Receiver<Order>,
@@ -129,11 +130,11 @@ async fn accept_tls(
     let handshake = Handshake::of(open.index, io.get_ref().1);
     let http2 = handshake.alpn.as_deref() == Some("h2");
     open.shook(handshake);
-    serve(builder, http2, tasks, open, orders, io, control).await;
+    serve(serving, http2, tasks, open, orders, io, control).await;
 }
 
 async fn serve(
-    builder: Arc<Builder>,
+    serving: Arc<Serving>,
     http2: bool,
     tasks: Tasks,
     open: Open,
@@ -141,8 +142,8 @@ async fn serve(
     io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     control: Arc<Control>,
 ) {
-    let streams = builder.streams;
-    let answering = Arc::new(Answering { open, builder, http1: !http2, control: Arc::clone(&control) });
+    let streams = serving.streams;
+    let answering = Arc::new(Answering { open, serving, http1: !http2, control: Arc::clone(&control) });
     let service = service_fn(move |request| Arc::clone(&answering).answer(request));
     let io = TokioIo::new(io);
     if http2 {
@@ -167,11 +168,11 @@ async fn next(orders: &mut watch::Receiver<Order>) -> Order {
 impl Answering {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<ResponseBody>, BoxError> {
         let seen = self.open.saw(&request);
-        let last = seen.exchange + 1 >= self.builder.requests;
+        let last = seen.exchange + 1 >= self.serving.requests;
         if last {
             self.control.full.notify_one();
         }
-        let mut response = match (self.open.next_answer(), &self.builder.handle) {
+        let mut response = match (self.open.next_answer(), &self.serving.handle) {
             (Some(answer), _) => self.play(answer, request, seen.index).await?,
             (None, Some(handle)) => {
                 self.open.read(seen.index, Bytes::new());

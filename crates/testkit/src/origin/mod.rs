@@ -48,21 +48,23 @@
 //! # }
 //! ```
 
+#[cfg(feature = "tls")]
+mod acceptor;
 mod answer;
 mod answer_body;
 mod builder;
 mod connection;
 mod requests;
+mod serving;
 mod socket;
+mod socket_effect;
 #[cfg(feature = "tls")]
 mod tls;
 
 #[cfg(feature = "tls")]
-pub use self::tls::Handshake;
+pub use self::acceptor::Handshake;
 pub use self::{
-    answer::{Answer, SocketEffect},
-    builder::{Builder, ResponseBody},
-    requests::OriginRequest,
+    answer::Answer, builder::Builder, requests::OriginRequest, serving::ResponseBody, socket_effect::SocketEffect,
 };
 use self::{connection::Order, requests::Record};
 use crate::tasks::Owner;

@@ -1,6 +1,6 @@
 #[cfg(feature = "tls")]
 use super::Handshake;
-use super::answer::{Answer, SocketEffect};
+use super::{answer::Answer, socket_effect::SocketEffect};
 #[cfg(feature = "tls")]
 use crate::ech::OuterHello;
 use bytes::Bytes;

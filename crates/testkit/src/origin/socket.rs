@@ -1,6 +1,6 @@
 //! The socket of an origin's connection, below HTTP and TLS: it can be closed, reset or stalled at a given point.
 
-use super::answer::SocketEffect;
+use super::socket_effect::SocketEffect;
 use crate::net::Conn;
 use skybridge_core::{BoxError, sync::Mutex};
 use std::{

@@ -1,17 +1,18 @@
 use super::{
     ProxyServer, http,
-    reach::Reach,
-    requests::{Open, Record},
+    reach::{Reach, Stream},
+    requests::Record,
+    served::{Kind, Served, Serving},
     socks,
 };
 #[cfg(feature = "tls")]
 use crate::certs::Cert;
 use crate::{
     net::{self, Network},
-    tasks::{Owner, Tasks},
+    tasks::Owner,
 };
 use bytes::Bytes;
-use skybridge_core::{BoxFuture, Io};
+use skybridge_core::BoxFuture;
 use std::{fmt, future::Future, io, net::SocketAddr, sync::Arc};
 use tokio::net::TcpListener;
 #[cfg(feature = "tls")]
@@ -20,36 +21,13 @@ use tokio_rustls::TlsAcceptor;
 /// What is done with each accepted connection before it is served.
 type Serve = Box<dyn Fn(Stream) + Send + Sync>;
 
-/// A stream of any type.
-pub type Stream = Box<dyn Io>;
-
 type TlsConnect = Arc<dyn Fn(Stream) -> BoxFuture<io::Result<Stream>> + Send + Sync>;
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
-    Http,
-    Socks5,
-    Socks4,
-}
 
 /// A proxy to be started.
 #[derive(Clone)]
 pub struct Builder {
-    pub(super) kind: Kind,
-    pub(super) reach: Reach,
-    pub(super) user: Option<(String, String)>,
-    pub(super) status: Option<(u16, Bytes)>,
-    pub(super) reply: Option<u8>,
-    pub(super) interim: Vec<u16>,
-    pub(super) early: Bytes,
+    serving: Serving,
     wrap: Option<TlsConnect>,
-}
-
-/// A connection, and what serving it needs.
-pub(super) struct Served {
-    pub(super) builder: Arc<Builder>,
-    pub(super) tasks: Tasks,
-    pub(super) open: Open,
 }
 
 // === impl Builder ===
@@ -57,43 +35,44 @@ pub(super) struct Served {
 impl Builder {
     pub(super) fn new(kind: Kind) -> Self {
         let (reach, early) = (Reach::default(), Bytes::new());
-        Self { kind, reach, user: None, status: None, reply: None, interim: Vec::new(), early, wrap: None }
+        let serving = Serving { kind, reach, user: None, status: None, reply: None, interim: Vec::new(), early };
+        Self { serving, wrap: None }
     }
 
     /// Requires these credentials: Basic (RFC 7617) or RFC 1929; for SOCKS4 the user alone. Others get a 407, or are
     /// refused.
     pub fn user(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        self.user = Some((user.into(), password.into()));
+        self.serving.user = Some((user.into(), password.into()));
         self
     }
 
     /// Resolves this host to this address, whatever the port. On the in-memory network, the network's names are known.
     pub fn host(mut self, name: impl Into<String>, addr: SocketAddr) -> Self {
-        self.reach.hosts.insert(name.into(), addr);
+        self.serving.reach.hosts.insert(name.into(), addr);
         self
     }
 
     /// For HTTP: answers CONNECT with this status and body. There is a tunnel only for 2xx, which has no body.
     pub fn status(mut self, status: u16, body: impl Into<Bytes>) -> Self {
-        self.status = Some((status, body.into()));
+        self.serving.status = Some((status, body.into()));
         self
     }
 
     /// For HTTP: answers CONNECT with these interim statuses first.
     pub fn interim(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
-        self.interim = statuses.into_iter().collect();
+        self.serving.interim = statuses.into_iter().collect();
         self
     }
 
     /// For SOCKS: refuses with this reply.
     pub fn reply(mut self, reply: u8) -> Self {
-        self.reply = Some(reply);
+        self.serving.reply = Some(reply);
         self
     }
 
     /// Sends these bytes together with the answer to a tunnel, as if the host behind it had sent them already.
     pub fn early(mut self, bytes: impl Into<Bytes>) -> Self {
-        self.early = bytes.into();
+        self.serving.early = bytes.into();
         self
     }
 
@@ -138,7 +117,7 @@ impl Builder {
 
     /// Serves a listener of the in-memory network, and connects to its hosts.
     pub fn serve_on(mut self, listener: net::Listener, net: &Network) -> ProxyServer {
-        self.reach.net = Some(net.clone());
+        self.serving.reach.net = Some(net.clone());
         self.serve(listener.local_addr(), async move |serve| {
             loop {
                 serve(Box::new(listener.accept().await.0));
@@ -151,17 +130,18 @@ impl Builder {
         F: FnOnce(Serve) -> Fut,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let scheme = match self.kind {
+        let scheme = match self.serving.kind {
             Kind::Http if self.wrap.is_some() => "https",
             Kind::Http => "http",
             Kind::Socks5 => "socks5h",
             Kind::Socks4 => "socks4a",
         };
-        let (owner, record, builder) = (Owner::default(), Arc::new(Record::default()), Arc::new(self));
+        let (owner, record) = (Owner::default(), Arc::new(Record::default()));
         let (tasks, opened) = (owner.0.clone(), Arc::clone(&record));
+        let (serving, wrap) = (Arc::new(self.serving), self.wrap);
         owner.0.spawn(accept(Box::new(move |stream| {
-            let (builder, open) = (Arc::clone(&builder), opened.opened());
-            tasks.spawn(Served { builder, tasks: tasks.clone(), open }.serve(stream));
+            let served = Served { serving: Arc::clone(&serving), tasks: tasks.clone(), open: opened.opened() };
+            tasks.spawn(serve(served, wrap.clone(), stream));
         })));
         ProxyServer { addr, scheme, record, _tasks: owner }
     }
@@ -169,29 +149,20 @@ impl Builder {
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("Builder").field("kind", &self.serving.kind).finish_non_exhaustive()
     }
 }
 
-// === impl Served ===
-
-impl Served {
-    /// Errors are ignored: the client sees how its connection ends.
-    async fn serve(self, stream: Stream) {
-        let stream = match &self.builder.wrap {
-            Some(wrap) => wrap(stream).await,
-            None => Ok(stream),
-        };
-        let Ok(stream) = stream else { return };
-        let _ = match self.builder.kind {
-            Kind::Http => http::serve(self, stream).await,
-            Kind::Socks5 => socks::serve5(self, stream).await,
-            Kind::Socks4 => socks::serve4(self, stream).await,
-        };
-    }
-
-    /// The tunnel, until both ends have closed.
-    pub(super) async fn tunnel(&self, mut near: Stream, mut far: Stream) -> io::Result<()> {
-        tokio::io::copy_bidirectional(&mut near, &mut far).await.map(drop)
-    }
+/// Errors are ignored: the client sees how its connection ends.
+async fn serve(served: Served, wrap: Option<TlsConnect>, stream: Stream) {
+    let stream = match wrap {
+        Some(wrap) => wrap(stream).await,
+        None => Ok(stream),
+    };
+    let Ok(stream) = stream else { return };
+    let _ = match served.serving.kind {
+        Kind::Http => http::serve(served, stream).await,
+        Kind::Socks5 => socks::serve5(served, stream).await,
+        Kind::Socks4 => socks::serve4(served, stream).await,
+    };
 }

@@ -1,8 +1,8 @@
 //! Requests in absolute form, on hyper: its server on this side, its client on the other.
 
 use super::{
-    builder::{Builder, Served, Stream},
-    reach::HostPort,
+    reach::{HostPort, Stream},
+    served::{Served, Serving},
 };
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
@@ -27,8 +27,8 @@ pub(super) async fn serve(served: Served, read: Bytes, stream: Stream) -> io::Re
     server::conn::http1::Builder::new().serve_connection(io, service).await.map_err(io::Error::other)
 }
 
-pub(super) fn is_welcome(builder: &Builder, credentials: Option<&str>) -> bool {
-    builder.user.as_ref().is_none_or(|(user, password)| {
+pub(super) fn is_welcome(serving: &Serving, credentials: Option<&str>) -> bool {
+    serving.user.as_ref().is_none_or(|(user, password)| {
         let expected = BasicAuth::new(user.as_str(), password.as_str()).header();
         expected.is_some_and(|expected| credentials.is_some_and(|said| said.as_bytes() == expected.as_bytes()))
     })
@@ -40,7 +40,7 @@ async fn answer(served: &Served, mut request: Request<Incoming>) -> Response<Bod
     let headers = request.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
     let credentials = request.headers_mut().remove(header::PROXY_AUTHORIZATION).map(|value| text(&value));
     served.open.was_asked(line, headers, credentials.clone());
-    if !is_welcome(&served.builder, credentials.as_deref()) {
+    if !is_welcome(&served.serving, credentials.as_deref()) {
         let mut response = plain(StatusCode::PROXY_AUTHENTICATION_REQUIRED, Bytes::from_static(b"who are you?"));
         let challenge = HeaderValue::from_static("Basic realm=\"proxy\"");
         response.headers_mut().insert(header::PROXY_AUTHENTICATE, challenge);
@@ -57,7 +57,7 @@ async fn forward(served: &Served, mut request: Request<Incoming>) -> Result<Resp
     let place = HostPort::parse(authority.as_str(), Some(80)).ok_or("no host")?;
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     *request.uri_mut() = path.parse::<Uri>()?;
-    let far = served.builder.reach.connect(&place).await?;
+    let far = served.serving.reach.connect(&place).await?;
     let (mut sender, connection) = client::conn::http1::handshake(TokioIo::new(far)).await?;
     served.tasks.spawn(async move {
         // Its end is told to whoever waits for the response.

@@ -1,9 +1,9 @@
 //! CONNECT without a library, because bytes after the head belong to the tunnel.
 
 use super::{
-    builder::{Served, Stream},
     forward,
-    reach::HostPort,
+    reach::{HostPort, Stream},
+    served::Served,
 };
 use bytes::BytesMut;
 use std::io;
@@ -47,10 +47,10 @@ async fn head_end(stream: &mut Stream, read: &mut BytesMut) -> io::Result<Option
 fn refusal(served: &Served, head: &Head) -> Option<Vec<u8>> {
     let credentials = head.header("proxy-authorization");
     served.open.was_asked(head.line.clone(), head.headers.clone(), credentials.map(str::to_owned));
-    if !forward::is_welcome(&served.builder, credentials) {
+    if !forward::is_welcome(&served.serving, credentials) {
         return Some(answer(407, "proxy-authenticate: Basic realm=\"proxy\"\r\n", b"who are you?"));
     }
-    let (status, body) = served.builder.status.as_ref()?;
+    let (status, body) = served.serving.status.as_ref()?;
     (!(200..300).contains(status)).then(|| answer(*status, "", body))
 }
 
@@ -64,22 +64,22 @@ fn answer(status: u16, more: &str, body: &[u8]) -> Vec<u8> {
 async fn connect(served: &Served, head: &Head, read: BytesMut, mut near: Stream) -> io::Result<()> {
     let target = head.line.split(' ').nth(1).unwrap_or_default();
     let far = match HostPort::parse(target, None) {
-        Some(place) => served.builder.reach.connect(&place).await,
+        Some(place) => served.serving.reach.connect(&place).await,
         None => Err(io::ErrorKind::InvalidInput.into()),
     };
     let mut far = match far {
         Ok(far) => far,
         Err(error) => return near.write_all(&answer(502, "", error.to_string().as_bytes())).await,
     };
-    let status = served.builder.status.as_ref().map_or(200, |(status, _)| *status);
+    let status = served.serving.status.as_ref().map_or(200, |(status, _)| *status);
     let mut answer: Vec<u8> = served
-        .builder
+        .serving
         .interim
         .iter()
         .flat_map(|status| format!("HTTP/1.1 {status} Wait\r\n\r\n").into_bytes())
         .collect();
     answer.extend_from_slice(format!("HTTP/1.1 {status} OK\r\n\r\n").as_bytes());
-    answer.extend_from_slice(&served.builder.early);
+    answer.extend_from_slice(&served.serving.early);
     near.write_all(&answer).await?;
     far.write_all(&read).await?;
     served.tunnel(near, far).await

@@ -28,13 +28,11 @@ mod forward;
 mod http;
 mod reach;
 mod requests;
+mod served;
 mod socks;
 
-use self::{builder::Kind, requests::Record};
-pub use self::{
-    builder::{Builder, Stream},
-    requests::ProxyRequest,
-};
+pub use self::{builder::Builder, reach::Stream, requests::ProxyRequest};
+use self::{requests::Record, served::Kind};
 use crate::tasks::Owner;
 use std::{net::SocketAddr, sync::Arc};
 

@@ -1,11 +1,14 @@
-use super::builder::Stream;
 use crate::net::Network;
+use skybridge_core::Io;
 use std::{
     collections::HashMap,
     fmt, io,
     net::{IpAddr, SocketAddr},
 };
 use tokio::net::TcpStream;
+
+/// A stream of any type.
+pub type Stream = Box<dyn Io>;
 
 /// How a proxy connects to the hosts behind it.
 #[derive(Clone, Debug, Default)]

@@ -1,6 +1,6 @@
 use super::{
-    builder::{Served, Stream},
-    reach::HostPort,
+    reach::{HostPort, Stream},
+    served::Served,
 };
 use std::{
     io,
@@ -14,13 +14,13 @@ const NO_ADDRESS: [u8; 6] = [0; 6];
 pub(super) async fn serve5(served: Served, mut near: Stream) -> io::Result<()> {
     let [5, count] = take(&mut near).await? else { return Ok(()) };
     let methods = some(&mut near, count.into()).await?;
-    let wanted = if served.builder.user.is_some() { 2 } else { 0 };
+    let wanted = if served.serving.user.is_some() { 2 } else { 0 };
     if !methods.contains(&wanted) {
         return near.write_all(&[5, 0xff]).await;
     }
     near.write_all(&[5, wanted]).await?;
     let mut credentials = None;
-    if let Some((user, password)) = &served.builder.user {
+    if let Some((user, password)) = &served.serving.user {
         let said = credentials.insert(user_and_password(&mut near).await?);
         let welcome = *said == format!("{user}:{password}");
         near.write_all(&[1, u8::from(!welcome)]).await?;
@@ -55,7 +55,7 @@ pub(super) async fn serve4(served: Served, mut near: Stream) -> io::Result<()> {
     let named = ip.octets().starts_with(&[0, 0, 0]) && !ip.is_unspecified();
     let host = if named { terminated(&mut near).await? } else { ip.to_string() };
     let place = HostPort { host, port };
-    let welcome = served.builder.user.as_ref().is_none_or(|(own, _)| *own == user);
+    let welcome = served.serving.user.as_ref().is_none_or(|(own, _)| *own == user);
     served.open.was_asked(format!("SOCKS4 {place}"), Vec::new(), (!user.is_empty()).then_some(user));
     let far = if welcome { reach(&served, &place).await } else { Err(93) };
     let reply = match &far {
@@ -70,7 +70,7 @@ pub(super) async fn serve4(served: Served, mut near: Stream) -> io::Result<()> {
 
 async fn end(served: &Served, mut near: Stream, far: Option<Stream>, mut answer: Vec<u8>) -> io::Result<()> {
     if far.is_some() {
-        answer.extend_from_slice(&served.builder.early);
+        answer.extend_from_slice(&served.serving.early);
     }
     near.write_all(&answer).await?;
     match far {
@@ -80,10 +80,10 @@ async fn end(served: &Served, mut near: Stream, far: Option<Stream>, mut answer:
 }
 
 async fn reach(served: &Served, place: &HostPort) -> Result<Stream, u8> {
-    if let Some(reply) = served.builder.reply {
+    if let Some(reply) = served.serving.reply {
         return Err(reply);
     }
-    served.builder.reach.connect(place).await.map_err(|error| match error.kind() {
+    served.serving.reach.connect(place).await.map_err(|error| match error.kind() {
         io::ErrorKind::ConnectionRefused => 5,
         io::ErrorKind::NotFound => 4,
         _ => 1,
