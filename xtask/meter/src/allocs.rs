@@ -2,16 +2,16 @@
 
 use crate::{
     case::{Case, Sender},
-    connects, memory, names, observed, passing,
-    peer::Over,
+    connects,
+    counted::{COUNTED, WARM},
+    memory, names, observed,
+    over::Over,
+    passing,
     request::Shape,
     sessions,
     stack::{Retry, Version},
 };
 use skybridge_counting::allocations;
-
-pub(crate) const WARM: u64 = 200;
-pub(crate) const COUNTED: u64 = 1000;
 
 /// Prints what each case costs; false when one costs more than it may.
 pub(crate) fn gate() -> bool {

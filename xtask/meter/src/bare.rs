@@ -1,7 +1,8 @@
 //! The same without skybridge: what any caller of hyper and of h2 must do by hand, and nothing else.
 
 use crate::{
-    peer::{self, Over},
+    over::Over,
+    peer,
     request::{Body, Shape},
     sealed,
 };

@@ -2,7 +2,7 @@
 
 use crate::{
     bare, client, composable,
-    peer::Over,
+    over::Over,
     request::Shape,
     stack::{self, Retry, Version},
 };

@@ -1,7 +1,7 @@
 //! The default `Client`, as a user has it.
 
 use crate::{
-    peer::Over,
+    over::Over,
     request::Shape,
     sealed,
     stack::{self, Version},

@@ -1,6 +1,6 @@
 //! hyper's HTTP/1.1 connection in hyper-util's composable pool: what one gets without skybridge.
 
-use crate::{bare, peer::Over, request::Shape};
+use crate::{bare, over::Over, request::Shape};
 use hyper_util::client::pool::cache;
 use std::{error::Error, future::Future, pin::Pin};
 use tower::{Service, ServiceExt, service_fn};

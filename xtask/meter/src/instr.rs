@@ -4,7 +4,7 @@
 
 use crate::{
     case::{Case, Sender},
-    peer::Over,
+    over::Over,
     request::Shape,
     stack::{Retry, Version},
 };

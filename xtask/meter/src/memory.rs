@@ -1,12 +1,6 @@
 //! Memory, by exact count: what an idle HTTP/1.1 connection keeps, and what a new one asks for.
 
-use crate::{
-    bare, client,
-    peer::{self, Over},
-    request::Shape,
-    sealed,
-    stack::Version,
-};
+use crate::{bare, client, over::Over, peer, request::Shape, sealed, stack::Version};
 use http_body_util::BodyExt;
 use skybridge_counting::{allocated, allocations, kept};
 use std::future::Future;

@@ -2,9 +2,9 @@
 //! gate: who doesn't observe pays nothing, which the others hold, and who does pays for what is told.
 
 use crate::{
-    allocs::{COUNTED, WARM},
     client,
-    peer::Over,
+    counted::{COUNTED, WARM},
+    over::Over,
     request::Shape,
     stack::Version,
 };

@@ -1,7 +1,7 @@
 //! Layers that aren't needed pass: connecting in cleartext costs the same with TLS and a tunnel in the stack as
 //! without.
 
-use crate::{peer::Over, sealed};
+use crate::{over::Over, sealed};
 use skybridge_core::{
     Attempt, ConnInfo, ConnectError, ConnectOptions, Connector, Ctx, Endpoint, Endpoints, Key, KeyRef, Link, OriginRef,
     Route, Target,

@@ -1,7 +1,7 @@
 //! The peers, in memory, on the same thread: answers that cost nothing in cleartext, and as little as an HTTP server
 //! can be behind TLS.
 
-use crate::{canned::Canned, sealed};
+use crate::{canned::Canned, over::Over, sealed};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
@@ -18,13 +18,6 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 
 const WINDOW: usize = 64 * 1024;
-
-/// What is between HTTP and the stream.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Over {
-    Nothing,
-    Tls,
-}
 
 /// A stream to a peer.
 pub(crate) enum Wire {

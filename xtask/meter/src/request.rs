@@ -3,7 +3,7 @@
 //! of the others parses its URI and builds its headers anew, as a caller does to whom every URL is new: that is a part
 //! of what is counted, the same for everybody.
 
-use crate::peer::Over;
+use crate::over::Over;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body::Body as HttpBody;

@@ -1,6 +1,6 @@
 //! TLS at both ends: the stack's configuration, a bare client's, and the peer's.
 
-use crate::peer::Over;
+use crate::over::Over;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use skybridge_tls::{
     Roots, TlsConfig, TlsConfigBuilder, TlsLayer,

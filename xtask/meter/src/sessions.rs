@@ -1,6 +1,6 @@
 //! What the sessions of a thousand origins hold, by their configuration's own bound.
 
-use crate::{peer::Over, sealed};
+use crate::{over::Over, sealed};
 use skybridge_core::{ConnInfo, ConnectError, ConnectOptions, Connector, Ctx, KeyRef, Link, OriginRef, Route, Target};
 use skybridge_counting::{Uncounted, kept};
 use skybridge_runtime::TokioRuntime;

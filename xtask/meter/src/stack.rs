@@ -1,7 +1,8 @@
 //! The whole stack, over the same peers. In cleartext TLS and the tunnel are in it too, and pass.
 
 use crate::{
-    peer::{self, Over, Wire},
+    over::Over,
+    peer::{self, Wire},
     request::{Body, Shape},
     sealed,
 };
