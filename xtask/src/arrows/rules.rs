@@ -1,6 +1,5 @@
 //! The agreed arrows, as a function from the graph to what is wrong with it.
 
-use crate::arrows::cycles::OwnFuture;
 use crate::arrows::graph::{Arrow, Member};
 
 /// A package's place in the star.
@@ -135,14 +134,6 @@ pub(crate) const WITHOUT_CYCLES: &[&str] = &[
     "trace",
     "tunnel",
 ];
-
-/// The only exceptions in those crates: a type, and the future that it returns.
-pub(crate) const OWN_FUTURES: &[OwnFuture] = &[OwnFuture {
-    krate: "tcp",
-    of: "race",
-    future: "racing",
-    reason: "`Race` returns `Racing`, which runs by the settings of `RaceLayer`",
-}];
 
 /// One sentence for each arrow that is not agreed.
 pub(crate) fn broken(members: &[Member]) -> Vec<String> {
