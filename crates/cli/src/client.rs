@@ -107,7 +107,7 @@ fn asking(
 
 /// Of `--proto`.
 fn cleartext(args: &Args) -> Cleartext {
-    let is_permitted = args.protocol.proto.is_none_or(|proto| proto.http);
+    let is_permitted = args.protocol.protos.check("http").is_ok();
     if is_permitted { Cleartext::permitted() } else { Cleartext::refused() }
 }
 

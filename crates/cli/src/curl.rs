@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [CurlFlag; 154] = [
+const FLAGS: [CurlFlag; 153] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -123,7 +123,6 @@ const FLAGS: [CurlFlag; 154] = [
     flag("post302", None, Value::None, None),
     flag("post303", None, Value::None, None),
     flag("proto-default", None, Value::Plain, None),
-    flag("proto-redir", None, Value::Plain, Some("--proto =https")),
     flag("proxy-ca-native", None, Value::None, None),
     flag("proxy-capath", None, Value::Plain, Some("--proxy-cacert FILE")),
     flag("proxy-negotiate", None, Value::None, Some("-U USER:PASSWORD")),

@@ -9,7 +9,7 @@ pub(crate) struct Exit(pub(crate) u8);
 #[rustfmt::skip]
 impl Exit {
     pub(crate) const OK: Self             = Self(0);
-    /// What answers speaks no HTTP, or none that is spoken here.
+    /// What answers speaks no HTTP, or none that is spoken here; or a URL is of another scheme, or of a forbidden one.
     pub(crate) const UNSUPPORTED: Self    = Self(1);
     /// A check of the tour failed.
     #[cfg(feature = "tour")]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use skybridge::{
     Cause, ConnectError, Delivery, DohError, Error, H1Error, HeadError, Phase, Protocol, ProxyVariableError,
     RequestError, SocketRefused, TlsConfigError, TlsError,
-    types::{Advice, CloseReason, EgressReason, EgressRefused, TlsAlert},
+    types::{Advice, CloseReason, EgressReason, EgressRefused, OriginError, TlsAlert},
 };
 use std::{error::Error as StdError, fmt, io};
 
@@ -54,6 +54,12 @@ impl Fault {
     pub(crate) fn local(kind: &'static str, exit: Exit, message: String, processed: &'static str) -> Self {
         Self { kind, phase: None, chain: vec![message.clone()], message, processed, exit, advice: None }
     }
+
+    /// A URL, as it may be printed, whose scheme a flag doesn't permit.
+    pub(crate) fn forbidden(url: String, scheme: &str, flag: &str) -> Self {
+        let message = format!("{url}: {scheme} URLs are not permitted ({flag})");
+        Self::local("request", Exit::UNSUPPORTED, message, "no")
+    }
 }
 
 /// The chain as one line, without levels that repeat another.
@@ -83,6 +89,7 @@ pub(crate) fn of_stack(error: BoxError) -> Result<Error, BoxError> {
 fn classify(error: &Error) -> Classification {
     match error.cause() {
         _ if error.is_timeout() => ("timeout", Exit::TIMEOUT),
+        Cause::Request(RequestError::Origin(OriginError::UnknownScheme(_))) => ("request", Exit::UNSUPPORTED),
         Cause::Request(RequestError::Origin(_) | RequestError::Uri(_)) => ("request", Exit::URL),
         // The only one of ours: HTTP/1.0 has no chunks.
         Cause::Request(RequestError::Header(name, _)) if &**name == "transfer-encoding" => ("request", Exit::UPLOAD),

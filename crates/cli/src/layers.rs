@@ -1,10 +1,11 @@
 //! What stands above the client: `-L`, by tower-http, and what counts bytes.
 
 use crate::{
-    args::Args,
+    args::{Args, Protos},
+    fault::Fault,
     outcome::CallError,
     progress::{Transfer, Way},
-    secrets::is_credential,
+    secrets::{Secrets, is_credential},
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Request, Uri, header};
@@ -34,6 +35,8 @@ pub(crate) struct Redirects {
     remaining: usize,
     origin: Uri,
     is_cross_origin: bool,
+    protos: Protos,
+    secrets: Secrets,
     /// The method of `-X`: as with curl, redirects keep it.
     method: Option<Method>,
 }
@@ -54,6 +57,8 @@ pub(crate) fn redirects(args: &Args, origin: Uri) -> FollowRedirectLayer<Redirec
         remaining: limit,
         origin,
         is_cross_origin: false,
+        protos: args.protocol.protos,
+        secrets: Secrets::of(args),
         method: args.request.request.clone(),
     })
 }
@@ -63,8 +68,14 @@ impl Policy<RequestBody, CallError> for Redirects {
         if !self.follows {
             return Ok(Action::Stop);
         }
+        let to = attempt.location();
+        let (scheme, protos) = (to.scheme_str().unwrap_or_default(), self.protos);
+        protos.check_redirect(scheme).map_err(|by| {
+            let to = format!("a redirect to {}", self.secrets.url(&to.to_string()));
+            CallError::Forbidden(Fault { processed: "yes", ..Fault::forbidden(to, scheme, by) })
+        })?;
         self.remaining = self.remaining.checked_sub(1).ok_or(CallError::Redirects(self.limit))?;
-        self.is_cross_origin = !is_same(&self.origin, attempt.location());
+        self.is_cross_origin = !is_same(&self.origin, to);
         Ok(Action::Follow)
     }
 

@@ -160,6 +160,11 @@ impl Outcome {
                 self.fault = Some(fault);
                 return;
             }
+            CallError::Forbidden(fault) => {
+                self.exit = fault.exit;
+                self.fault = Some(fault);
+                return;
+            }
             // The exchange itself succeeded.
             CallError::Status => {
                 self.exit = Exit::STATUS;
@@ -204,6 +209,8 @@ pub(crate) enum CallError {
     NoRange(StatusCode),
     /// More than this many redirects.
     Redirects(usize),
+    /// A URL that `--proto` or `--proto-redir` doesn't permit.
+    Forbidden(Fault),
     /// A redirect needs the body again, which can't be sent twice.
     Rewind,
     /// The target of a redirect, as it may be printed.

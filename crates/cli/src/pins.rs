@@ -79,6 +79,7 @@ impl Looked {
     /// Looks at the server of this URL, and once more without verification where that fails.
     async fn look(&self, job: &Job) -> Result<Told, Fault> {
         let (uri, _) = self.shared.uri(job).map_err(|error| Fault::of(&error, None))?;
+        self.shared.check_https(&uri)?;
         let origin =
             OriginRef::of(&uri).and_then(OriginRef::to_owned).map_err(|error| of_request(error.to_string()))?;
         if origin.scheme() == Scheme::Http {

@@ -6,6 +6,7 @@ use crate::{
     connect_to, decode,
     dump::Dump,
     exit::Exit,
+    fault::Fault,
     glob::{self, GlobError},
     job_url,
     named_file::NamedFile,
@@ -190,6 +191,16 @@ impl Shared {
             uri = job_url::with_target(&uri, target)?;
         }
         Ok((uri, credentials))
+    }
+
+    /// What `--proto` says of `http` is the client's to refuse, wherever such a URL comes from.
+    ///
+    /// # Errors
+    /// When it doesn't permit an `https` one.
+    pub(crate) fn check_https(&self, uri: &Uri) -> Result<(), Fault> {
+        let scheme = uri.scheme_str().filter(|scheme| *scheme != "http").unwrap_or_default();
+        let to = || self.secrets.url(&uri.to_string());
+        self.args.protocol.protos.check(scheme).map_err(|by| Fault::forbidden(to(), scheme, by))
     }
 
     /// Where heads are written besides.

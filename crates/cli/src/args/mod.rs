@@ -8,6 +8,7 @@ mod ech;
 mod output;
 mod parts;
 mod place;
+mod proto;
 mod protocol;
 mod proxy;
 mod request;
@@ -26,12 +27,13 @@ pub(crate) use self::{
     output::{ContinueAt, OutputArgs, OutputTo},
     parts::{ClientKey, Part, parse},
     place::{ListedUrl, Place},
+    proto::Protos,
     protocol::ProtocolArgs,
     proxy::ProxyArgs,
     request::RequestArgs,
     retry::RetryArgs,
     route::RouteArgs,
-    specs::{Names, Proto, Specs},
+    specs::{Names, Specs},
     tls::{Hashes, TlsArgs},
     values::{ConnectTo, Credentials, Header, Interface, PinRule, Preproxy, ProxyHeader, Resolve, Seconds, Way},
 };

@@ -1,14 +1,12 @@
-use super::{Proto, Seconds};
+use super::{Seconds, proto::Protos};
 use clap::Args;
 use std::net::IpAddr;
 
 #[derive(Args)]
 #[command(next_help_heading = "Protocol and pool")]
 pub(crate) struct ProtocolArgs {
-    /// Which URLs may be fetched, redirects' too: =https refuses http ones before a name is looked up; the default is
-    /// =http,https
-    #[arg(long, value_name = "PROTOCOLS")]
-    pub(crate) proto: Option<Proto>,
+    #[command(flatten)]
+    pub(crate) protos: Protos,
     /// HTTP/1.0 only: a connection for each request, and no body whose length isn't known
     #[arg(short = '0', long = "http1.0", overrides_with_all = ["http1_1", "http2", "http2_prior_knowledge"])]
     pub(crate) http1_0: bool,

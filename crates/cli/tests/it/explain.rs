@@ -100,7 +100,9 @@ async fn where_a_name_is_not_found_the_way_is_explained_all_the_same() {
 async fn it_fails_as_the_fetch_would() {
     let origin = Origin::h1().start().await;
     for (exit, arguments) in [
-        (3, vec!["htp://a.test/"]),
+        (1, vec!["htp://a.test/"]),
+        (1, vec!["--proto", "=http", "https://a.test/"]),
+        (3, vec!["http://a.test:x/"]),
         (6, vec!["https://nosuch.invalid/"]),
         (5, vec!["-x", "http://nosuch.invalid", "https://a.test/"]),
         (7, vec!["--egress", "public", &*origin.url("/")]),

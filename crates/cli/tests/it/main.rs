@@ -25,6 +25,7 @@ mod names;
 mod parts;
 mod peers;
 mod pins;
+mod protos;
 mod proxies;
 mod ran;
 mod redirects;

@@ -534,18 +534,3 @@ async fn suites_and_groups_are_those_of_the_flags() {
         assert!(ran.exit == 2 && ran.err.contains(named), "{flags:?} {} {}", ran.exit, ran.err);
     }
 }
-
-#[tokio::test]
-async fn an_http_url_is_refused_where_proto_is_https_alone() {
-    let origin = Origin::h1().start().await;
-    let url = origin.url("/");
-    for (proto, exit) in [("=https", 1), ("-http", 1), ("=http,https", 0)] {
-        let ran = skybridge(["--proto", proto, "--report", "-", &url]).await;
-        assert_eq!(ran.exit, exit, "{}", ran.err);
-        let error = &reports(&ran)[0]["error"];
-        assert_eq!(error["advice"].as_str(), (exit == 1).then_some("cleartext"), "{}", ran.err);
-    }
-    assert_eq!(origin.connections(), 1);
-    let ran = skybridge(["--proto", "=http", &url]).await;
-    assert!(ran.exit == 2 && ran.err.contains("https can't be left out"), "{}", ran.err);
-}
