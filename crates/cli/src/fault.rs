@@ -21,6 +21,9 @@ pub(crate) struct Fault {
     pub(crate) exit: Exit,
     #[serde(serialize_with = "key")]
     pub(crate) advice: Option<Advice>,
+    /// It is about a proxy, and not about the URL's server.
+    #[serde(skip)]
+    pub(crate) is_of_proxy: bool,
 }
 
 /// The body of a request could not be read.
@@ -47,12 +50,14 @@ impl Fault {
         };
         let chain: Vec<_> = chain(error).map(ToString::to_string).collect();
         let (message, advice) = (error.to_string(), error.advice());
-        Self { kind, phase: phase.map(Phase::as_str), message, chain, processed, exit, advice }
+        let is_of_proxy = matches!(error.cause(), Cause::Connect(error) if error.proxy().is_some());
+        Self { kind, phase: phase.map(Phase::as_str), message, chain, processed, exit, advice, is_of_proxy }
     }
 
     /// An error of the command line tool itself.
     pub(crate) fn local(kind: &'static str, exit: Exit, message: String, processed: &'static str) -> Self {
-        Self { kind, phase: None, chain: vec![message.clone()], message, processed, exit, advice: None }
+        let chain = vec![message.clone()];
+        Self { kind, phase: None, chain, message, processed, exit, advice: None, is_of_proxy: false }
     }
 
     /// A URL, as it may be printed, whose scheme a flag doesn't permit.

@@ -8,7 +8,7 @@ use crate::{
 use bytes::Bytes;
 use http::HeaderMap;
 use serde::Serialize;
-use skybridge::types::{Proxy, ProxyStep, TlsInfo};
+use skybridge::types::{Proxy, ProxyStep, TlsInfo, Trust};
 use std::time::SystemTime;
 
 /// The most proxies, and answers of one, that are kept of a call. The library tries each proxy so often and no more.
@@ -26,6 +26,8 @@ pub(crate) struct Proxied {
 
 #[derive(Clone, Serialize)]
 struct ProxyTls {
+    #[serde(skip)]
+    verified: bool,
     version: Option<&'static str>,
     cipher: Option<&'static str>,
     resumed: bool,
@@ -75,6 +77,11 @@ impl Proxied {
         self.answers.iter().map(|answer| &answer.head)
     }
 
+    /// Whether its certificate was accepted as it is (`--proxy-insecure`).
+    pub(crate) fn is_unverified(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| !tls.verified)
+    }
+
     /// The status of its last answer.
     pub(crate) fn status(&self) -> Option<u16> {
         self.answers.last().map(|answer| answer.status)
@@ -84,6 +91,7 @@ impl Proxied {
 impl ProxyTls {
     fn of(tls: &TlsInfo) -> Self {
         Self {
+            verified: tls.trust == Trust::Verified,
             version: tls.version,
             cipher: tls.cipher,
             resumed: tls.resumed,

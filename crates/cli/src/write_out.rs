@@ -2,7 +2,7 @@
 
 mod variables;
 
-use self::variables::{VARIABLES, Variable};
+use self::variables::{VARIABLES, Variable, why_not};
 use crate::{outcome::Outcome, stderr, usage::Usage};
 use http::{HeaderMap, HeaderName};
 use serde_json::{Map, json};
@@ -144,6 +144,9 @@ fn placeholder(text: &str) -> Result<Option<(Piece, &str)>, Usage> {
 }
 
 fn variable(name: &str) -> Result<Variable, Usage> {
+    if let Some(why) = why_not(name) {
+        return Err(Usage::of("--write-out", format_args!("%{{{name}}}"), format_args!("curl has it, and here {why}")));
+    }
     let known = || VARIABLES.map(|known| known.name).join(" ");
     VARIABLES.iter().find(|known| known.name == name).copied().ok_or_else(|| {
         Usage::of(
@@ -181,8 +184,17 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_refused_and_the_rest_is_text() {
-        for format in ["%{size_request}", "%header{a b}"] {
-            assert!(Format::parse(format).is_err(), "{format}");
+        let lacks = "curl has it, and here ";
+        for (format, why) in [
+            ("%{size_request}", lacks),
+            ("%{url.host}", lacks),
+            ("%{ftp_entry_path}", lacks),
+            ("%{size_requests}", "no such variable"),
+            ("%{url}", ""),
+            ("%header{a b}", "not the name"),
+        ] {
+            let said = Format::parse(format).err().map(|usage| usage.to_string()).unwrap_or_default();
+            assert!(said.contains(why) && said.is_empty() == why.is_empty(), "{format}: {said}");
         }
         assert!(Format::parse("100 % %% %{http_code %header %x").is_ok());
         for (format, counts) in

@@ -23,12 +23,29 @@ pub(super) enum Value {
     Seconds(Duration),
 }
 
+/// Those of curl's that are not here: of each, or all that begin so, why.
+const LACKING: [(&str, &str); 6] = [
+    ("ftp_entry_path", "FTP is not spoken"),
+    ("size_request", "how many bytes the heads of requests are is not known; nearest: size_upload"),
+    ("time_queue", "a call begins when it is sent; nearest: time_total"),
+    ("tls_earlydata", "nothing is sent early"),
+    ("url.", "no part of a URL has a variable; nearest: url"),
+    ("urle.", "no part of a URL has a variable; nearest: url_effective"),
+];
+
+/// Why there is no variable of this name, if curl has one.
+pub(super) fn why_not(name: &str) -> Option<&'static str> {
+    let is_it =
+        |lacking: &&(&str, &str)| name == lacking.0 || (lacking.0.ends_with('.') && name.starts_with(lacking.0));
+    LACKING.iter().find(is_it).map(|lacking| lacking.1)
+}
+
 const fn variable(name: &'static str, value: fn(&Outcome) -> Value) -> Variable {
     Variable { name, value }
 }
 
 #[rustfmt::skip]
-pub(super) const VARIABLES: [Variable; 41] = [
+pub(super) const VARIABLES: [Variable; 43] = [
     variable("certs",              |call| text(tls(call).map(certificate::as_curl))),
     variable("conn_id",            |call| number(call.info.as_ref().and_then(|info| info.id).map_or(0, |id| id.0))),
     variable("content_type",       |call| text(call.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes())))),
@@ -46,6 +63,7 @@ pub(super) const VARIABLES: [Variable; 41] = [
     variable("num_headers",        |call| number(call.headers.len() as u64)),
     variable("num_redirects",      |call| number(call.first.redirects as u64)),
     variable("num_retries",        |call| number(call.tries)),
+    variable("proxy_ssl_verify_result", |call| number(proxy_verified(call))),
     variable("proxy_used",         |call| number(call.info.as_ref().is_some_and(|info| !info.route.proxies.is_empty()))),
     variable("redirect_url",       |call| text(call.redirect.as_ref())),
     variable("referer",            |call| text(call.referer.as_ref())),
@@ -62,6 +80,7 @@ pub(super) const VARIABLES: [Variable; 41] = [
     variable("time_appconnect",    |call| seconds(call.until(Phase::Tls))),
     variable("time_connect",       |call| seconds(call.until(Phase::Tcp))),
     variable("time_namelookup",    |call| seconds(call.until(Phase::Resolve))),
+    variable("time_posttransfer",  |call| seconds(call.until(Phase::Send))),
     variable("time_pretransfer",   |call| seconds(call.until(Phase::Acquire))),
     variable("time_redirect",      |call| seconds(Some(call.started.saturating_duration_since(call.first.started)))),
     variable("time_starttransfer", |call| seconds(call.until(Phase::Wait))),
@@ -110,8 +129,17 @@ fn local(call: &Outcome) -> Option<SocketAddr> {
 fn verified(call: &Outcome) -> u8 {
     let unverified =
         call.info.as_ref().and_then(|info| info.tls.as_ref()).is_some_and(|tls| tls.trust != Trust::Verified);
-    let refused = call.fault.as_ref().is_some_and(|fault| fault.kind == "certificate");
-    u8::from(unverified || refused)
+    u8::from(unverified || is_refused(call, false))
+}
+
+/// The same of an `https` proxy, of any where there are several.
+fn proxy_verified(call: &Outcome) -> u8 {
+    u8::from(call.record.proxied.iter().any(Proxied::is_unverified) || is_refused(call, true))
+}
+
+/// Whether a certificate was rejected, that of a proxy or that of the origin.
+fn is_refused(call: &Outcome, of_proxy: bool) -> bool {
+    call.fault.as_ref().is_some_and(|fault| fault.kind == "certificate" && fault.is_of_proxy == of_proxy)
 }
 
 impl Value {

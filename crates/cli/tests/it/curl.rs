@@ -363,7 +363,11 @@ async fn what_is_written_out_has_curls_names_and_goes_where_it_says() {
         assert_eq!((&json["http_code"], &json["url"], &json["errormsg"]), (&302.into(), &(&*url).into(), &().into()));
         assert_eq!((&json["size_upload"], &json["exitcode"], &json["method"]), (&5.into(), &0.into(), &"POST".into()));
         assert!(
-            json["time_total"].is_f64() && json["curl_version"].as_str().unwrap().starts_with("skybridge/"),
+            json["time_total"].is_f64()
+                && json["time_pretransfer"].as_f64() <= json["time_posttransfer"].as_f64()
+                && json["time_posttransfer"].as_f64() <= json["time_starttransfer"].as_f64()
+                && json["time_posttransfer"].as_f64() > Some(0.0)
+                && json["curl_version"].as_str().unwrap().starts_with("skybridge/"),
             "{json}"
         );
     }

@@ -442,6 +442,17 @@ async fn a_proxy_that_is_not_trusted_is_exit_60_and_pins_hold_for_it() {
         assert_eq!(run(flags).await.exit, 60);
     }
     assert_eq!(run(&["--proxy-insecure"]).await.exit, 0);
+    // Which of the two was accepted, or refused.
+    for (flags, verified) in [
+        (&[][..], "0 1 "),
+        (&["--proxy-insecure"], "0 1 "),
+        (&["--proxy-insecure", "-k"], "1 1 "),
+        (&[&trust], "0 0 "),
+        (&[&trust, "-k"], "1 0 "),
+    ] {
+        let told = run(&[flags, &["-w", "%{ssl_verify_result} %{proxy_ssl_verify_result} "]].concat()).await.out;
+        assert!(told.starts_with(verified), "{flags:?}: {told}");
+    }
     assert_eq!(run(&[&trust, "--proxy-pinnedpubkey", &curls(&cert.pin())]).await.exit, 0);
     let ran = run(&[&trust, "--proxy-pinnedpubkey", &curls(&desk.ca.pin())]).await;
     assert_eq!(ran.exit, 90, "{}", ran.err);
