@@ -56,6 +56,8 @@ mod stdin;
 mod terminal;
 mod timelines;
 mod tls;
+mod tls_files;
+mod tls_spec;
 #[cfg(feature = "tour")]
 mod tour;
 mod usage;

@@ -1,19 +1,19 @@
 //! Roots, pins and client certificates, of origins and of proxies, which are set separately as with curl.
 
 use crate::{
-    args::{Args, EchArg, Hashes, Names},
+    args::{Args, EchArg, Hashes},
     armour::Encoding,
     exit::Exit,
     fault::chain,
     start_error::StartError,
     stderr,
-    usage::Usage,
+    tls_files::{folder_of_pems, read, read_ours, unreadable},
+    tls_spec::{of_command_line, versions},
 };
 use skybridge::{
     ConnectionSpec, Pin, PinError, Pins, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsLayer, TlsVersion,
 };
 use std::{
-    fmt, fs, io,
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
@@ -23,18 +23,6 @@ const CERT: &str = "client certificate";
 const KEY: &str = "client's private key";
 /// And those of `--crlfile`.
 const CRL: &str = "list of revoked certificates";
-
-/// All cipher suites of TLS 1.3 that are spoken, in the order of preference.
-const TLS13_SUITES: [&str; 3] = ["TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"];
-/// The same of TLS 1.2.
-const TLS12_SUITES: [&str; 6] = [
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "ECDHE-RSA-AES256-GCM-SHA384",
-    "ECDHE-RSA-AES128-GCM-SHA256",
-    "ECDHE-RSA-CHACHA20-POLY1305",
-];
 
 /// The settings of one of the two.
 struct TlsSettings<'a> {
@@ -170,38 +158,6 @@ fn hashes(given: &Option<Hashes>) -> Result<Vec<String>, StartError> {
     }
 }
 
-/// The spec that these flags make; none without any. Where one of the two lists of suites isn't given, it is all of
-/// them.
-fn of_command_line(ciphers: &Option<Names>, tls13: &Option<Names>, curves: &Option<Names>) -> Vec<ConnectionSpec> {
-    if ciphers.is_none() && tls13.is_none() && curves.is_none() {
-        return Vec::new();
-    }
-    let names = |given: &Option<Names>, all: &[&str]| match given {
-        Some(names) => names.0.clone(),
-        None => all.iter().copied().map(str::to_owned).collect(),
-    };
-    let mut spec = ConnectionSpec::new("of the command line");
-    if ciphers.is_some() || tls13.is_some() {
-        let suites = [names(tls13, &TLS13_SUITES), names(ciphers, &TLS12_SUITES)].concat();
-        spec = spec.cipher_suites(suites);
-    }
-    if let Some(curves) = curves {
-        spec = spec.key_exchange_groups(&curves.0);
-    }
-    vec![spec]
-}
-
-fn versions(args: &Args) -> Result<Option<RangeInclusive<TlsVersion>>, Usage> {
-    let tls = &args.tls;
-    let least = if tls.tlsv1_3 { TlsVersion::Tls13 } else { TlsVersion::Tls12 };
-    let most = tls.tls_max.unwrap_or(TlsVersion::Tls13);
-    if least > most {
-        return Err(Usage::of("--tls-max", "1.2", "less than --tlsv1.3 allows; nearest: --tls-max 1.3"));
-    }
-    let said = tls.tlsv1_2 || tls.tlsv1_3 || tls.tls_max.is_some();
-    Ok(said.then_some(least..=most))
-}
-
 impl<'a> TlsSettings<'a> {
     fn of_dns_servers(args: &'a Args, insecure: bool) -> Self {
         let tls = &args.tls;
@@ -315,45 +271,6 @@ impl<'a> TlsSettings<'a> {
 fn pinned(every_leaf: &[String], pins: &[(&str, &str)]) -> Result<Pins, PinError> {
     let leaves = every_leaf.iter().try_fold(Pins::new(), |all, pin| all.pin_every_leaf(pin))?;
     pins.iter().try_fold(leaves, |all, (pattern, pin)| all.pin(pattern, pin))
-}
-
-/// The files of a folder that contain certificates; others are skipped.
-fn folder_of_pems(folder: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
-    let mut pems = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_file() {
-            let bytes = fs::read(&path)?;
-            if String::from_utf8_lossy(&bytes).contains("-----BEGIN CERTIFICATE-----") {
-                pems.push((path, bytes));
-            }
-        }
-    }
-    pems.sort();
-    Ok(pems)
-}
-
-fn read(path: &Path, exit: Exit) -> Result<Vec<u8>, StartError> {
-    fs::read(path).map_err(|error| unreadable(path, &error, exit))
-}
-
-/// A certificate or key of ours. curl's `-E FILE:PASSWORD` comes here as one name, so what follows a colon is not shown
-/// unless there is such a file.
-fn read_ours(path: &Path) -> Result<Vec<u8>, StartError> {
-    fs::read(path).map_err(|error| match path.to_string_lossy().split_once(':') {
-        Some((file, _)) => StartError(
-            Exit::IDENTITY,
-            format!(
-                "({}) {file}:(not shown): {error}; a password is not read; nearest: a key without one",
-                Exit::IDENTITY
-            ),
-        ),
-        None => unreadable(path, &error, Exit::IDENTITY),
-    })
-}
-
-fn unreadable(path: &Path, error: impl fmt::Display, exit: Exit) -> StartError {
-    StartError(exit, format!("({exit}) {}: {error}", path.display()))
 }
 
 fn refused(file: Option<&Path>, error: &TlsConfigError) -> StartError {
