@@ -4,11 +4,12 @@ use crate::{
     call_chain::CallChain,
     decode::Decoded,
     fault::{BoxError, of_stack},
+    jobs::Job,
     layers,
     outcome::{CallError, Outcome, is_failure},
     progress::Way,
     resumed::{self, Rest},
-    shared::{Job, Shared},
+    shared::Shared,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header::RANGE};

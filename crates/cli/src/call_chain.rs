@@ -5,6 +5,7 @@ use crate::{
     archived,
     args::{Args, Seconds},
     client, head, job_url,
+    jobs::Job,
     layers::{CountedBody, counted_upload},
     named_file::NamedFile,
     observer::CallObserver,
@@ -12,7 +13,7 @@ use crate::{
     progress::Transfer,
     resumed,
     secrets::Secrets,
-    shared::{Job, Shared},
+    shared::Shared,
     sink::{Destination, Sink, blocking},
     verbose,
 };

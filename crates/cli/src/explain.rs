@@ -6,10 +6,11 @@ use crate::{
     exit::Exit,
     explained::{Explained, Known},
     fault::Fault,
+    jobs::Job,
     observer::CallObserver,
     run::list,
     secrets::Secrets,
-    shared::{Job, Shared},
+    shared::Shared,
     start_error::StartError,
     stderr::{self, Stderr},
 };

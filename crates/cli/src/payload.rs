@@ -106,3 +106,14 @@ impl Payload {
 pub(crate) fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-" || path.as_os_str() == "."
 }
+
+/// What `-G` puts into the query of URLs.
+pub(crate) fn query(data: &DataArgs) -> Result<Option<String>, (PathBuf, io::Error)> {
+    if !data.get {
+        return Ok(None);
+    }
+    let query = String::from_utf8(data.read()?);
+    query
+        .map(|query| Some(query).filter(|query| !query.is_empty()))
+        .map_err(|error| (PathBuf::from("--get"), io::Error::other(error)))
+}

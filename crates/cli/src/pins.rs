@@ -6,10 +6,11 @@ use crate::{
     client::Connects,
     exit::Exit,
     fault::Fault,
+    jobs::Job,
     observer::CallObserver,
     pins_told::Told,
     secrets::Secrets,
-    shared::{Job, Shared},
+    shared::Shared,
     start_error::StartError,
     stderr::{self, Stderr},
 };

@@ -4,8 +4,9 @@ use crate::{
     args::{RetryArgs, Seconds},
     call,
     exit::Exit,
+    jobs::Job,
     outcome::Outcome,
-    shared::{Job, Shared},
+    shared::Shared,
     stderr,
     watchdog::{self, OUTPUT_TIMEOUT},
 };

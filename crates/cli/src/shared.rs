@@ -3,12 +3,13 @@
 use crate::{
     args::{Args, ContinueAt, Header, OutputTo},
     client::{self, Connects},
-    connect_to, decode,
+    connect_to,
     dump::Dump,
     exit::Exit,
     fault::Fault,
-    glob::{self, GlobError},
-    job_url,
+    given_headers::given_headers,
+    glob, job_url,
+    jobs::{Job, ListedUrl, urls},
     named_file::NamedFile,
     observer::CallObserver,
     payload::{self, Payload},
@@ -22,7 +23,7 @@ use crate::{
     usage::Usage,
     write_out::Format,
 };
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, Method, Request, Uri, header};
 use skybridge::{
     Client, Error, RequestBody, RequestOptions,
     types::{BasicAuth, CallId, Origin},
@@ -60,30 +61,10 @@ pub(crate) struct Shared {
     pub(crate) running: RunningCalls,
 }
 
-struct ListedUrl {
-    url: Arc<str>,
-    place: usize,
-    globs: Arc<[String]>,
-    upload: Option<usize>,
-}
-
 /// What `-T` sends.
 struct Upload {
     file: PathBuf,
     payload: Payload,
-}
-
-/// A URL to fetch.
-#[derive(Clone)]
-pub(crate) struct Job {
-    pub(crate) call: CallId,
-    pub(crate) url: Arc<str>,
-    /// Its index in the list of URLs, which is the same for all that one with globs stands for.
-    pub(crate) place: usize,
-    /// What the globs are in it.
-    pub(crate) globs: Arc<[String]>,
-    /// Which file of `-T` it carries.
-    pub(crate) upload: Option<usize>,
 }
 
 impl Shared {
@@ -100,8 +81,8 @@ impl Shared {
             |(path, error): (PathBuf, io::Error)| StartError(Exit::READ_FILE, format!("{}: {error}", path.display()));
         let format = args.diagnostics.write_out.as_deref().map(Format::read).transpose()?;
         let data = Payload::of(&args.data).map_err(unread)?;
-        let query = query(&args).map_err(unread)?;
-        let mut headers = headers(&args, data.content_type());
+        let query = payload::query(&args.data).map_err(unread)?;
+        let mut headers = given_headers(&args, data.content_type());
         if let Payload::Form(form) = &data {
             form.bound(&mut headers);
         }
@@ -302,83 +283,4 @@ impl Shared {
         let meters = self.meters.as_ref().filter(|_| !place.is_terminal())?;
         Some(Arc::new(meters.transfer(&self.secrets.url(url))))
     }
-}
-
-/// Those of the command line, one with globs is several; and the files that they carry. Each of the files that a `-T`
-/// stands for goes to each of the URLs that its URL stands for.
-fn urls(args: &Args) -> Result<(Vec<ListedUrl>, Vec<PathBuf>), StartError> {
-    let wrong = |error: GlobError| StartError(Exit::URL, error.to_string());
-    let (mut all, mut files) = (Vec::new(), Vec::new());
-    for (place, url) in args.urls().into_iter().enumerate() {
-        let listed = |(url, globs): (&str, Arc<[String]>), upload| ListedUrl { url: url.into(), place, globs, upload };
-        let globbed = if args.globoff {
-            vec![(url.to_owned(), Arc::default())]
-        } else {
-            let globbed = glob::expand(url).map_err(wrong)?;
-            globbed.into_iter().map(|glob| (glob.url, glob.values.into())).collect()
-        };
-        let Some(named) = args.data.upload_file.get(place) else {
-            all.extend(globbed.into_iter().map(|(url, globs)| listed((&url, globs), None)));
-            continue;
-        };
-        let named = if args.globoff { vec![named.clone()] } else { glob::files(named).map_err(wrong)? };
-        glob::fit(named.len(), globbed.len()).map_err(wrong)?;
-        for file in named {
-            files.push(file);
-            let upload = Some(files.len() - 1);
-            all.extend(globbed.iter().map(|(url, globs)| listed((url, Arc::clone(globs)), upload)));
-        }
-    }
-    Ok((all, files))
-}
-
-fn headers(args: &Args, content_type: Option<HeaderValue>) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.extend(args.request.who_asks().map(|agent| (header::USER_AGENT, agent)));
-    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-    let given = &args.request;
-    if given.compressed {
-        headers.insert(header::ACCEPT_ENCODING, decode::ACCEPTED);
-    }
-    if args.data.is_json() {
-        let json = HeaderValue::from_static("application/json");
-        headers.insert(header::ACCEPT, json.clone());
-        headers.insert(header::CONTENT_TYPE, json);
-    } else {
-        headers.extend(content_type.map(|value| (header::CONTENT_TYPE, value)));
-    }
-    headers.extend(given.user.as_ref().and_then(|user| user.0.header()).map(|value| (header::AUTHORIZATION, value)));
-    headers.extend(given.referer.clone().map(|value| (header::REFERER, value)));
-    headers.extend(given.range.clone().map(|value| (header::RANGE, value)));
-    headers.extend(joined(&given.cookie).map(|value| (header::COOKIE, value)));
-    // Default headers are replaced by those on the command line.
-    for given in &args.request.header {
-        let (Header::Set(name, _) | Header::Without(name)) = given;
-        headers.remove(name);
-    }
-    for given in &args.request.header {
-        if let Header::Set(name, value) = given {
-            headers.append(name, value.clone());
-        }
-    }
-    headers
-}
-
-/// Cookies in one field, as the one of a browser.
-fn joined(cookies: &[HeaderValue]) -> Option<HeaderValue> {
-    let all = cookies.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b"; "[..]);
-    let mut value = HeaderValue::from_bytes(&all).ok().filter(|value| !value.is_empty())?;
-    value.set_sensitive(true);
-    Some(value)
-}
-
-/// What `-G` puts into the query of URLs.
-fn query(args: &Args) -> Result<Option<String>, (PathBuf, io::Error)> {
-    if !args.data.get {
-        return Ok(None);
-    }
-    let query = String::from_utf8(args.data.read()?);
-    query
-        .map(|query| Some(query).filter(|query| !query.is_empty()))
-        .map_err(|error| (PathBuf::from("--get"), io::Error::other(error)))
 }
