@@ -7,14 +7,13 @@ use crate::{
     client, head, job_url,
     jobs::Job,
     layers::{CountedBody, counted_upload},
-    named_file::NamedFile,
     observer::CallObserver,
     outcome::{CallError, Outcome, UrlTotals},
     progress::Transfer,
-    resumed,
+    response_out::ResponseOut,
     secrets::Secrets,
     shared::Shared,
-    sink::{Destination, Sink, blocking},
+    sink::blocking,
     verbose,
 };
 use bytes::Bytes;
@@ -30,8 +29,6 @@ use skybridge::{
 };
 use std::{
     future::{Future, poll_fn},
-    io,
-    path::Path,
     pin::pin,
     sync::{
         Arc, MutexGuard,
@@ -44,8 +41,7 @@ use tokio::sync::mpsc;
 
 pub(crate) struct CallChain<'a> {
     shared: &'a Shared,
-    /// From which byte on the rest is fetched (`-C`).
-    continues_at: Option<u64>,
+    out: ResponseOut,
     /// Its progress, where that is shown.
     transfer: Option<Arc<Transfer>>,
     state: Arc<Mutex<State>>,
@@ -65,9 +61,6 @@ struct State {
     received: Arc<AtomicU64>,
     /// Bytes of the current request's body.
     sent: Arc<AtomicU64>,
-    place: Destination,
-    /// Opened for the first byte; taken out while it is written to.
-    sink: Option<Sink>,
 }
 
 impl<'a> CallChain<'a> {
@@ -76,7 +69,7 @@ impl<'a> CallChain<'a> {
     pub(crate) fn new(shared: &'a Shared, job: &Job) -> Result<Self, Box<Outcome>> {
         let started = shared.observer.runtime.now();
         let mut current = Outcome::new(job.call, &job.url, shared.secrets, shared.method(job), started);
-        let (place, continues_at) = match place(shared, job) {
+        let out = match ResponseOut::of(shared, job) {
             Ok(found) => found,
             Err(error) => {
                 current.fail(CallError::Write(error));
@@ -92,14 +85,12 @@ impl<'a> CallChain<'a> {
             proxies_heads: 0,
             received: Arc::default(),
             sent: Arc::default(),
-            place: Destination::Nowhere,
-            sink: None,
         };
-        let transfer = shared.transfer(&job.url, &place);
-        let state = Arc::new(Mutex::new(State { place, ..state }));
+        let transfer = shared.transfer(&job.url, &out.place());
+        let state = Arc::new(Mutex::new(state));
         let (observer, secrets, of) = (Arc::clone(&shared.observer), shared.secrets, Arc::clone(&state));
         shared.running.begin(job.call, Box::new(move || of.lock().so_far(&observer, secrets)));
-        Ok(Self { shared, continues_at, transfer, state, first: job.call })
+        Ok(Self { shared, out, transfer, state, first: job.call })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -245,7 +236,7 @@ impl<'a> CallChain<'a> {
         let head = head::of(response, version);
         let mut state = self.state();
         if let Some(place) = self.shared.place_by_header(state.first().first.place, response.headers()) {
-            state.place = place;
+            self.out.set_place(place);
         }
         state.current.head_bytes += head.len() as u64;
         let location = response.headers().get(LOCATION).filter(|_| response.status().is_redirection());
@@ -269,7 +260,7 @@ impl<'a> CallChain<'a> {
 
     /// From which byte on the rest is fetched.
     pub(crate) fn continues_at(&self) -> Option<u64> {
-        self.continues_at
+        self.out.continues_at()
     }
 
     pub(crate) fn transfer(&self) -> Option<&Transfer> {
@@ -278,33 +269,12 @@ impl<'a> CallChain<'a> {
 
     /// Writes to this URL's destination.
     pub(crate) async fn write(&self, bytes: Bytes) -> Result<(), CallError> {
-        self.with_sink(move |sink| sink.write(&bytes)).await
+        self.out.write(bytes).await.map_err(CallError::Write)
     }
 
     /// Opens the sink if necessary, and flushes it.
     pub(crate) async fn flush(&self) -> Result<(), CallError> {
-        self.with_sink(Sink::flush).await
-    }
-
-    async fn with_sink(
-        &self,
-        work: impl FnOnce(&mut Sink) -> io::Result<()> + Send + 'static,
-    ) -> Result<(), CallError> {
-        let (place, open) = {
-            let mut state = self.state();
-            (state.place.clone(), state.sink.take())
-        };
-        if let Destination::Nowhere = place {
-            return Ok(());
-        }
-        let worked = blocking(move || {
-            let mut sink = open.map_or_else(|| place.open(), Ok)?;
-            work(&mut sink)?;
-            Ok(sink)
-        });
-        let sink = worked.await.and_then(|worked| worked).map_err(CallError::Write)?;
-        self.state().sink = Some(sink);
-        Ok(())
+        self.out.flush().await.map_err(CallError::Write)
     }
 
     /// Applies `--max-time` to anything that is waited for. The client's own timeout, whose error says more, fires
@@ -341,8 +311,7 @@ impl<'a> CallChain<'a> {
         let connects = state.finished.iter().map(|finished| finished.record.connects).sum();
         let head_bytes = state.finished.iter().map(|finished| finished.head_bytes).sum();
         let redirects = state.finished.len();
-        let opened = state.sink.as_ref().and_then(Sink::path);
-        let file = opened.or(state.place.file().map(NamedFile::path)).map(Path::to_owned);
+        let file = self.out.path();
         state.current.first = UrlTotals { connects, redirects, head_bytes, file, ..state.first().first.clone() };
         if let Some(error) = error {
             state.current.fail(error);
@@ -350,19 +319,6 @@ impl<'a> CallChain<'a> {
         state.finished.push(state.current);
         state.finished
     }
-}
-
-/// Where the body is written, and what is there already.
-fn place(shared: &Shared, job: &Job) -> io::Result<(Destination, Option<u64>)> {
-    let place = shared.place(job).map_err(io::Error::other)?;
-    let Some(at) = shared.args.output.continue_at else { return Ok((place, None)) };
-    Ok(match resumed::offset(at, place.file())? {
-        0 => (place, None),
-        offset => match place {
-            Destination::File(file) => (Destination::File(file.continued()), Some(offset)),
-            place => (place, Some(offset)),
-        },
-    })
 }
 
 impl State {

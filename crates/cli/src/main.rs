@@ -44,6 +44,7 @@ mod proxies;
 mod remote_name;
 mod report;
 mod resolve;
+mod response_out;
 mod resumed;
 mod retries;
 mod run;
