@@ -10,7 +10,7 @@ use crate::{
 use http::{HeaderMap, Request, Response, header};
 use skybridge::{
     ConnInfo, Event, EventKind, Phase, RequestBody,
-    types::{AddressSource, Attempt, ErrorCode, NotEnforced, Runtime, Search},
+    types::{AddressSource, Attempt, EchStatus, ErrorCode, NotEnforced, Runtime, Search},
 };
 use skybridge_trace::{clean, iso8601};
 use std::fmt::Display;
@@ -137,11 +137,12 @@ fn created(info: &ConnInfo, runtime: &dyn Runtime) {
     print(
         '*',
         format_args!(
-            "  TLS {}, {}{}{}{}{}{}",
+            "  TLS {}, {}{}{}{}{}{}{}",
             tls.version.unwrap_or("?"),
             tls.cipher.unwrap_or("?"),
             tls.group.map_or_else(String::new, |group| format!(", {group}")),
             tls.sni.as_ref().map_or_else(String::new, |sni| format!(", as {sni}")),
+            hidden(tls.ech),
             if tls.resumed { ", resumed" } else { "" },
             if tls.is_stapled() { ", with a staple" } else { "" },
             tls.spec()
@@ -156,6 +157,16 @@ fn created(info: &ConnInfo, runtime: &dyn Runtime) {
     }
     for pin in &*tls.pins {
         print('*', format_args!("  key {pin}"));
+    }
+}
+
+/// What was done about the name.
+fn hidden(ech: EchStatus) -> &'static str {
+    match ech {
+        EchStatus::Accepted => " encrypted (ECH)",
+        EchStatus::Rejected => " in the clear, as the server has no keys (ECH)",
+        EchStatus::Grease => " in the clear, beside a decoy (ECH)",
+        _ => "",
     }
 }
 
