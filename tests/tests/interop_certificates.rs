@@ -408,6 +408,15 @@ async fn staples() {
     }
     let missing = outcome(&desk.serve("good", &[]), desk.trusting("root").require_staple(true), "https://a.test").await;
     assert!(missing.unwrap_err().ends_with("the server has stapled nothing to it (OCSP) that says so"));
+    // RFC 7633: this certificate requires it itself.
+    desk.leaf("must", Some("root"), &Leaf { more: "tlsfeature=status_request", ..GOOD });
+    let ask = ["ocsp", "-index", "database", "-CA", "root.pem", "-issuer", "root.pem", "-cert", "must.pem"];
+    let sign = ["-rsigner", "root.pem", "-rkey", "root.key", "-ndays", "9999", "-noverify", "-respout", "staple.der"];
+    desk.openssl(&[&ask[..], &sign].concat());
+    let stapling = desk.serve_with("must", &[], &["-status_file", "staple.der"]);
+    outcome(&stapling, desk.trusting("root"), "https://a.test").await.unwrap();
+    let missing = outcome(&desk.serve("must", &[]), desk.trusting("root"), "https://a.test").await.unwrap_err();
+    assert!(missing.contains("must be stapled (OCSP), as it says itself"), "{missing}");
 }
 
 #[tokio::test]

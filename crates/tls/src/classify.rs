@@ -148,7 +148,9 @@ pub(crate) fn alert(error: &TlsError) -> rustls::Error {
         TlsError::Expired { .. } => CertificateError::Expired,
         TlsError::NotYetValid { .. } => CertificateError::NotValidYet,
         TlsError::Revoked { .. } => CertificateError::Revoked,
-        TlsError::RevocationUnknown { stapled: true, .. } => CertificateError::InvalidOcspResponse,
+        TlsError::RevocationUnknown { stapled: true, .. } | TlsError::MustStaple { .. } => {
+            CertificateError::InvalidOcspResponse
+        }
         TlsError::RevocationUnknown { .. } => CertificateError::UnknownRevocationStatus,
         TlsError::PinMismatch(_) => CertificateError::ApplicationVerificationFailure,
         _ => CertificateError::BadEncoding,

@@ -82,6 +82,13 @@ pub enum TlsError {
         /// Why it can't be told.
         source: BoxError,
     },
+    /// The certificate says of itself that its server staples to it that it isn't revoked (RFC 7633, must-staple), and
+    /// this one hasn't. What it has stapled, but isn't good, is [`RevocationUnknown`](Self::RevocationUnknown).
+    #[non_exhaustive]
+    MustStaple {
+        /// The name that was to be verified.
+        name: Box<str>,
+    },
     /// The certificate is invalid otherwise: malformed, badly signed, for another purpose.
     Certificate {
         /// The name that was to be verified.
@@ -145,13 +152,17 @@ impl TlsError {
                 | Self::NotYetValid { .. }
                 | Self::Revoked { .. }
                 | Self::RevocationUnknown { .. }
+                | Self::MustStaple { .. }
                 | Self::Certificate { .. }
         )
     }
 
     /// Whether it was rejected for what is stapled to it (OCSP), or because nothing is.
     pub fn is_staple(&self) -> bool {
-        matches!(self, Self::Revoked { stapled: true, .. } | Self::RevocationUnknown { stapled: true, .. })
+        match self {
+            Self::Revoked { stapled, .. } | Self::RevocationUnknown { stapled, .. } => *stapled,
+            _ => matches!(self, Self::MustStaple { .. }),
+        }
     }
 
     pub(crate) fn of_staple(fault: StapleFault, name: &str) -> Self {
@@ -159,6 +170,7 @@ impl TlsError {
             StapleFault::Revoked(since) => {
                 Self::Revoked { name: name.into(), issuer: None, since: unix(since), stapled: true }
             }
+            StapleFault::Promised => Self::MustStaple { name: name.into() },
             fault => {
                 let source = InvalidCertificate::Staple(fault).into();
                 Self::RevocationUnknown { name: name.into(), stapled: true, source }
@@ -217,6 +229,7 @@ impl TlsError {
             | Self::NotYetValid { name, .. }
             | Self::Revoked { name, .. }
             | Self::RevocationUnknown { name, .. }
+            | Self::MustStaple { name }
             | Self::Certificate { name, .. } => Some(name),
             Self::PinMismatch(mismatch) => Some(&mismatch.host),
             _ => None,
@@ -251,6 +264,10 @@ impl TlsError {
             Self::RevocationUnknown { source, .. } => {
                 format!("it can't be told whether the certificate was revoked: {source}")
             }
+            Self::MustStaple { .. } => {
+                "certificate must be stapled (OCSP), as it says itself, and the server has stapled nothing to it"
+                    .to_owned()
+            }
             Self::Certificate { source, .. } => format!("certificate is invalid: {source}"),
             Self::PinMismatch(_) => "none of the keys that vouch for the peer is pinned".to_owned(),
             Self::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -276,6 +293,7 @@ impl TlsError {
             Self::NotYetValid { .. } => Advice::NotYetValid,
             Self::Revoked { .. } => Advice::Revoked,
             Self::RevocationUnknown { .. } => Advice::RevocationUnknown,
+            Self::MustStaple { .. } => Advice::MustStaple,
             Self::Certificate { .. } => Advice::UnfitCertificate,
             Self::PinMismatch(_) => Advice::Pins,
             Self::Handshake(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
@@ -330,6 +348,11 @@ impl fmt::Display for TlsError {
             Self::RevocationUnknown { name, .. } => {
                 write!(f, "it can't be told whether the certificate of {name} was revoked")
             }
+            Self::MustStaple { name } => write!(
+                f,
+                "the certificate of {name} must be stapled (OCSP), as it says itself, and the server has stapled nothing \
+                 to it"
+            ),
             Self::Certificate { name, .. } => write!(f, "the certificate of {name} is invalid"),
             Self::PinMismatch(_) => f.write_str("the peer's keys don't match its pins"),
             Self::UnknownProtocol { chosen, offered } => {

@@ -74,13 +74,16 @@ impl Revocation {
         algorithms: &WebPkiSupportedAlgorithms,
         now: UnixTime,
     ) -> Result<(), StapleFault> {
-        let Some(issuer) = issuer else {
-            return Err(if staple.is_empty() { StapleFault::Missing } else { StapleFault::NotSigned });
-        };
-        match ocsp::check(staple, leaf, issuer, algorithms, now)? {
-            false if self.staple => Err(StapleFault::Missing),
-            _ => Ok(()),
+        let issuer = issuer.ok_or(StapleFault::NotSigned)?;
+        if ocsp::check(staple, leaf, issuer, algorithms, now)? { Ok(()) } else { self.without_staple(leaf) }
+    }
+
+    /// Whether this certificate passes although nothing was stapled to it that says that it is good.
+    pub(crate) fn without_staple(&self, leaf: &[u8]) -> Result<(), StapleFault> {
+        if x509::must_be_stapled(leaf) {
+            return Err(StapleFault::Promised);
         }
+        if self.staple { Err(StapleFault::Missing) } else { Ok(()) }
     }
 
     /// What webpki has found on a list, or not found. Another error is given back.

@@ -180,10 +180,10 @@ impl Verifier {
         name: &str,
         now: UnixTime,
     ) -> Result<(), TlsError> {
-        if staple.is_empty() && !self.revocation.staple {
-            return Ok(());
-        }
-        let checked = self.revocation.check_staple(staple, leaf, issuer().as_ref(), &self.algorithms, now);
+        let checked = match staple {
+            [] => self.revocation.without_staple(leaf),
+            _ => self.revocation.check_staple(staple, leaf, issuer().as_ref(), &self.algorithms, now),
+        };
         checked.map_err(|fault| TlsError::of_staple(fault, name))
     }
 
@@ -196,12 +196,9 @@ impl Verifier {
         name: &str,
         now: UnixTime,
     ) -> Result<(), TlsError> {
-        if staple.is_empty() && !self.revocation.staple {
-            return Ok(());
-        }
         let shown = [leaf].into_iter().chain(others).map(|certificate| &**certificate);
-        let issuer = Issuer::who_signed(leaf, shown, &self.algorithms);
-        if issuer.is_none() && !self.revocation.staple {
+        let issuer = if staple.is_empty() { None } else { Issuer::who_signed(leaf, shown, &self.algorithms) };
+        if issuer.is_none() && self.revocation.without_staple(leaf).is_ok() {
             return Ok(());
         }
         self.check_staple(staple, leaf, || issuer, name, now)

@@ -3,6 +3,7 @@
 
 mod support;
 
+use skybridge_core::Advice;
 use skybridge_testkit::{
     certs::{Ca, Cert, CertBuilder, Purpose, SelfSigned, Staple},
     origin::Origin,
@@ -159,4 +160,76 @@ async fn a_certificate_that_is_trusted_itself_is_judged_by_its_issuers_word_wher
     let config = TlsConfig::builder().roots(roots).require_staple(true);
     let missing = outcome(Origin::h1().tls(&own), config).await.unwrap();
     assert!(missing.contains("has stapled nothing"), "{missing}");
+}
+
+/// What the extension of RFC 7633 has in it: `status_request`, which is a staple, is 5.
+const MUST_STAPLE: &[u8] = &[0x30, 3, 2, 1, 5];
+
+fn with_features(content: &[u8]) -> CertBuilder {
+    CertBuilder::server(["a.test"]).extension(&[1, 3, 6, 1, 5, 5, 7, 1, 24], false, content.to_vec())
+}
+
+const MUST: &str =
+    "the certificate of a.test must be stapled (OCSP), as it says itself, and the server has stapled nothing to it";
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_must_be_stapled_is_refused_without_a_good_staple() {
+    let root = Ca::new("root");
+    let cert = with_features(MUST_STAPLE).by(&root);
+    let good = || Staple::new(&root, &cert);
+    for required in [false, true] {
+        for (staple, expected) in [
+            (good().make(), None),
+            (Vec::new(), Some(MUST.to_owned())),
+            // The responder has said that it is to be asked later.
+            (vec![0x30, 3, 10, 1, 3], Some(MUST.to_owned())),
+            (good().years(2020, Some(2021)).make(), unknown("has expired")),
+            (good().revoked(2021).make(), Some(REVOKED.to_owned())),
+        ] {
+            assert_eq!(told(&root, &cert, staple, required).await, expected, "{required}");
+        }
+    }
+    let error = World::h1(&cert).refused(&trusting(&root).build().unwrap(), "https://a.test").await;
+    assert!(matches!(tls_error(&error), TlsError::MustStaple { .. }), "{error:?}");
+    assert_eq!(error.advice(), Some(Advice::MustStaple));
+    assert_eq!(
+        error.reason(),
+        Some("certificate must be stapled (OCSP), as it says itself, and the server has stapled nothing to it")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_else_a_certificate_says_of_tls_needs_no_staple_and_what_cant_be_read_does() {
+    let root = Ca::new("root");
+    for (content, needed) in [
+        // Nothing, and `status_request_v2`, which nobody has asked for.
+        (&[0x30, 0][..], false),
+        (&[0x30, 3, 2, 1, 17], false),
+        (&[0x30, 6, 2, 1, 17, 2, 1, 5], true),
+        (&[0x30, 3, 2, 1], true),
+        (&[2, 1, 17], true),
+    ] {
+        let cert = with_features(content).by(&root);
+        assert_eq!(told(&root, &cert, Vec::new(), false).await.is_some(), needed, "{content:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_is_trusted_itself_must_be_stapled_too_where_it_says_so() {
+    let root = Ca::new("root");
+    let cert = with_features(MUST_STAPLE).by(&root);
+    let config = || TlsConfig::builder().roots(Roots::Given(vec![cert.chain().swap_remove(0)]));
+    let shown = || cert.clone().also(root.der());
+    assert_eq!(outcome(Origin::h1().tls(&shown()), config()).await.as_deref(), Some(MUST));
+    let stapled = shown().stapling(Staple::new(&root, &cert).make());
+    assert_eq!(outcome(Origin::h1().tls(&stapled), config()).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nothing_is_verified_no_staple_is_needed() {
+    let root = Ca::new("root");
+    let cert = with_features(MUST_STAPLE).by(&root);
+    for config in [trusting(&root).insecure(), trusting(&root).insecure_for("a.test")] {
+        assert_eq!(outcome(Origin::h1().tls(&cert), config).await, None);
+    }
 }

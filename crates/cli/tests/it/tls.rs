@@ -1,6 +1,6 @@
 use crate::ran::{Ran, fed_in, reports, skybridge};
 use skybridge_testkit::{
-    certs::{Ca, Cert, Staple},
+    certs::{Ca, Cert, CertBuilder, Staple},
     origin::{Builder, Origin},
     proxy::ProxyServer,
 };
@@ -404,6 +404,11 @@ async fn what_a_server_staples_is_checked_and_may_be_required() {
         assert_eq!(ran.exit, if told.is_none() { 0 } else { 91 }, "{flags:?}: {}", ran.err);
         assert!(told.is_none_or(|told| ran.err.contains(told)), "{flags:?}: {}", ran.err);
     }
+    // It says itself that it is stapled (RFC 7633).
+    let must = CertBuilder::server(["a.test"]).extension(&[1, 3, 6, 1, 5, 5, 7, 1, 24], false, vec![0x30, 3, 2, 1, 5]);
+    let ran = desk.run(&h2(&must.by(&desk.ca)).start().await, "a.test", &[]).await;
+    assert_eq!(ran.exit, 91, "{}", ran.err);
+    assert!(ran.err.contains("certificate must be stapled (OCSP), as it says itself"), "{}", ran.err);
 }
 
 #[tokio::test]

@@ -62,6 +62,8 @@ pub enum Advice {
     Revoked,
     /// It can't be told whether the peer's certificate was revoked.
     RevocationUnknown,
+    /// The peer's certificate must be stapled, and isn't.
+    MustStaple,
     /// The peer's certificate can't be used: it is malformed, for another purpose, or signed by means that are too
     /// weak.
     UnfitCertificate,
@@ -125,7 +127,7 @@ const fn row(key: &'static str, means: &'static str, in_code: &'static str, on_c
 
 impl Advice {
     /// All of them, in the order of a request's trip.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 49] = [
         Self::Url,
         Self::Request,
         Self::NoSuchName,
@@ -151,6 +153,7 @@ impl Advice {
         Self::NotYetValid,
         Self::Revoked,
         Self::RevocationUnknown,
+        Self::MustStaple,
         Self::UnfitCertificate,
         Self::Pins,
         Self::ProxyCertificate,
@@ -327,6 +330,12 @@ impl Advice {
                 "Nothing that is known here says that the server's certificate was not revoked.",
                 "give a current list of each issuer; a required staple must come from the server (OCSP)",
                 "--crlfile FILE must have a current list of each issuer; for --cert-status the server must staple (OCSP)",
+            ),
+            Self::MustStaple => row(
+                "must_staple",
+                "The server's certificate says that a proof is stapled to it that it isn't revoked, and the server has sent none.",
+                "mend the server: it must staple (OCSP), or needs a certificate that doesn't say so",
+                "mend the server: it must staple (OCSP), or needs a certificate that doesn't say so",
             ),
             Self::UnfitCertificate => row(
                 "unfit_certificate",

@@ -158,8 +158,12 @@ impl TlsConfigBuilder {
     /// Whether servers must staple to their certificate (OCSP, RFC 6960) that it isn't revoked (default: no), as curl
     /// requires with `--cert-status`. Of a TLS 1.2 or 1.3 server that does so without being asked to, it is checked in
     /// any case: one that says otherwise, has expired or isn't signed by the certificate's issuer, or by who may do so
-    /// in its place, is refused. One that has no end counts for a day. Nobody is ever asked, and a certificate that
-    /// says of itself that it comes with a staple (RFC 7633) is taken without one.
+    /// in its place, is refused. One that has no end counts for a day. Nobody is ever asked.
+    ///
+    /// A certificate that says of itself that it is stapled (must-staple, RFC 7633) is refused without a good staple
+    /// whatever is set here: [`TlsError::MustStaple`](crate::TlsError::MustStaple). Its owner has asked for that, so
+    /// that whoever has stolen the key gains nothing by leaving out the proof that it is revoked. Firefox does so too;
+    /// OkHttp and curl don't. Another verifier decides by itself, and what isn't verified needs none.
     pub fn require_staple(mut self, required: bool) -> Self {
         self.revocation.staple = required;
         self

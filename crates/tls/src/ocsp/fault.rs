@@ -13,6 +13,8 @@ pub(crate) enum StapleFault {
     Malformed,
     /// There is none that says that it is good, and one is required.
     Missing,
+    /// The same, and the certificate itself requires it.
+    Promised,
 }
 
 impl fmt::Display for StapleFault {
@@ -25,7 +27,7 @@ impl fmt::Display for StapleFault {
             Self::NotSigned => "the issuer hasn't signed what the server has stapled to it (OCSP)",
             Self::Another => "what the server has stapled to it (OCSP) is about another certificate",
             Self::Malformed => "what the server has stapled to it (OCSP) is malformed",
-            Self::Missing => "the server has stapled nothing to it (OCSP) that says so",
+            Self::Missing | Self::Promised => "the server has stapled nothing to it (OCSP) that says so",
         })
     }
 }

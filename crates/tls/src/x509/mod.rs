@@ -10,6 +10,7 @@ mod fields;
 mod key;
 mod name;
 mod parts;
+mod tls_feature;
 
 pub(crate) use self::{
     checked::{Validity, issuer, sequence_header, signed, usage, validity},
@@ -22,6 +23,7 @@ pub(crate) use self::{
         for_each_dns_name, has_purpose, hosts, issuer_name, key_info, purposes, serial, signed_by, subject,
         subject_name, this_update,
     },
+    tls_feature::must_be_stapled,
 };
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ pub(crate) fn hosts(certificate: &[u8]) -> Box<[Box<str>]> {
     names.into_iter().filter_map(host).collect()
 }
 
-fn extension(certificate: &[u8], id: ObjectIdentifier) -> Option<&[u8]> {
+pub(super) fn extension(certificate: &[u8], id: ObjectIdentifier) -> Option<&[u8]> {
     let fields = Fields::of(certificate).ok()?;
     fields.extensions().map_while(Result::ok).find(|extension| extension.id == id).map(|extension| extension.value)
 }
