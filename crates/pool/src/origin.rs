@@ -6,7 +6,9 @@
 pub(crate) mod connect_timeouts;
 mod connecting;
 mod ending;
+mod environment;
 mod failing;
+mod giving_back;
 mod left;
 pub(crate) mod pending_connect;
 mod searching;
@@ -14,6 +16,7 @@ mod snapshot;
 mod table;
 mod tables;
 pub(crate) mod uri_key;
+mod user;
 pub(crate) mod waiter;
 
 use self::{
@@ -24,17 +27,15 @@ use self::{
     waiter::{Granted, RequestContext, Waiter},
 };
 use crate::{
-    connection::{ConnectionUser, PooledConnection, Released},
+    connection::{ConnectionUser, PooledConnection},
     machine::{
         Machine,
         action::Actions,
         connections::{ConnectionKey, Facts},
-        environment::{Environment, Load},
         queue::WaiterKey,
     },
     shared::{
         Shared,
-        permits::PermitWaiter,
         sync::{
             Mutex, MutexGuard,
             atomic::{AtomicBool, Ordering::AcqRel},
@@ -44,8 +45,8 @@ use crate::{
     },
 };
 use skybridge_core::{
-    Cause, CloseReason, Delivery, Endpoint, Error, HttpVersions, Key, NotCoalesced, Overloaded, Phase, Protocol,
-    Scheme, Search, can_still_coalesce,
+    Cause, Delivery, Endpoint, Error, HttpVersions, Key, NotCoalesced, Overloaded, Phase, Protocol, Scheme, Search,
+    can_still_coalesce,
 };
 use std::{
     fmt,
@@ -193,10 +194,6 @@ impl<C: Send + 'static> OriginPool<C> {
         }
     }
 
-    fn environment<'a>(self: &'a Arc<Self>, tables: &'a Tables<C>) -> Surroundings<'a, C> {
-        Surroundings { origin: self, tables }
-    }
-
     /// A usable connection, at once or not at all. None that was there before the machine slept, unless its peer has
     /// given a sign of life since. Whether it slept is found out if `compares_clocks`, or if it is long ago that it
     /// was.
@@ -336,132 +333,6 @@ impl<C: Send + 'static> OriginPool<C> {
         });
     }
 
-    /// A connection that carried nothing.
-    pub(crate) fn give_back(self: &Arc<Self>, granted: Granted<C>) {
-        match granted {
-            Granted::Exclusive(handle, connection) => self.put_back(&connection, &mut Some(handle)),
-            Granted::Stream(connection) => {
-                connection.not_begun();
-                self.release(&connection);
-            }
-        }
-    }
-
-    /// An exclusive connection whose exchange is complete, or never began: it goes to whoever waits, or is idle, or is
-    /// closed when it may not be kept. Takes the handle out of where it is.
-    #[inline]
-    pub(crate) fn put_back(self: &Arc<Self>, connection: &Arc<PooledConnection<C>>, handle: &mut Option<C>) {
-        let shared = &self.shared;
-        let until = connection.idle_until_from(shared.clock.get());
-        let refuse = match connection.expires_at {
-            Some(expires_at) if expires_at <= shared.now() => Some(self.facts(connection).expiry_reason()),
-            _ if shared.permits.is_contended() && shared.permits.is_due() => Some(CloseReason::LimitReclaimed),
-            _ => None,
-        };
-        let kept = self.step(|machine, tables| {
-            let Some(key) = connection.key().filter(|_| connection.is_open()) else {
-                return (Err(connection.close_reason()), Actions::none());
-            };
-            match machine.put_back(key, until, refuse) {
-                Ok(order) => connection.set_idle_order(order),
-                Err(reason) => return (Err(reason), Actions::none()),
-            }
-            if let Some(entry) = tables.connections.get_mut(key) {
-                entry.handle = handle.take();
-            }
-            (Ok(()), self.serve_with(machine, tables))
-        });
-        match kept {
-            Ok(()) => {
-                self.keep_limits(connection.exclusive && connection.info.forwarded);
-                self.look_by_expiry(connection);
-            }
-            // Here, without the lock.
-            Err(reason) => {
-                if let Some(handle) = handle.take() {
-                    connection.close_with(handle, reason);
-                }
-            }
-        }
-    }
-
-    /// The reaper ends it in time, if it has an end, which may come before the next look.
-    #[inline]
-    fn look_by_expiry(&self, connection: &PooledConnection<C>) {
-        if let Some(until) = connection.expires_at {
-            self.shared.reaper.look_by(until);
-        }
-    }
-
-    /// A stream of a shared connection is free.
-    #[inline]
-    pub(crate) fn release(self: &Arc<Self>, connection: &Arc<PooledConnection<C>>) {
-        let released = connection.release();
-        if released == Released::Drained {
-            return connection.close(connection.close_reason());
-        }
-        if connection.is_coalesced() {
-            connection.serve_line()
-        } else {
-            self.serve_if_waiting()
-        }
-        if released == Released::Idle {
-            // It counts for the origin that it was opened for.
-            let home = if self.is_home_of(connection) { None } else { connection.home() };
-            match home {
-                Some(home) => home.became_idle(),
-                None => self.keep_limits(false),
-            }
-        }
-    }
-
-    /// Something is idle: keeps the numbers within their limits, and sees to it that it ends in time. `lends`: another
-    /// origin may have it.
-    #[inline]
-    fn keep_limits(self: &Arc<Self>, lends: bool) {
-        let Shared { config, idle, permits, reaper, .. } = &*self.shared;
-        let is_limited = config.max_idle_per_origin != usize::MAX || idle.get() > config.max_idle;
-        if is_limited || permits.is_wanted() || !reaper.is_running() {
-            self.keep_limits_now(lends);
-        }
-    }
-
-    #[cold]
-    fn keep_limits_now(self: &Arc<Self>, lends: bool) {
-        let Shared { config, idle, permits, reaper, .. } = &*self.shared;
-        if config.max_idle_per_origin != usize::MAX && self.idle_count() > config.max_idle_per_origin {
-            self.evict_oldest(CloseReason::Evicted);
-        }
-        let (too_many, wanted) = (idle.get() > config.max_idle, permits.is_wanted());
-        if (too_many || wanted || !reaper.is_running())
-            && let Some(host) = self.host.upgrade()
-        {
-            if too_many {
-                host.evict_oldest(self);
-            }
-            match (wanted, lends) {
-                (true, true) => host.lend_or_reclaim(),
-                (true, false) => host.reclaim(),
-                (false, _) => {}
-            }
-            host.start_reaper();
-        }
-    }
-
-    /// The socket of one of its own is gone from here. True when it had a permit.
-    fn forget_socket(self: &Arc<Self>, connection: &PooledConnection<C>) -> bool {
-        let (closed, _entry) = self.step(|machine, tables| {
-            let Some(key) = connection.key() else { return ((false, None), Actions::none()) };
-            let closed = machine.socket_closed(key);
-            let gone = closed && !machine.contains(key);
-            ((closed, if gone { tables.connections.take(key) } else { None }), Actions::none())
-        });
-        if closed {
-            self.remove_if_vacant();
-        }
-        closed
-    }
-
     pub(crate) fn remove_if_vacant(self: &Arc<Self>) {
         if self.is_vacant()
             && let Some(host) = self.host.upgrade()
@@ -507,10 +378,6 @@ impl<C: Send + 'static> OriginPool<C> {
         Arc::clone(self) as _
     }
 
-    fn as_permit_waiter(self: &Arc<Self>) -> Arc<dyn PermitWaiter> {
-        Arc::clone(self) as _
-    }
-
     fn facts(&self, connection: &PooledConnection<C>) -> Facts {
         Facts {
             own: self.is_home_of(connection),
@@ -537,146 +404,6 @@ pub(crate) fn overloaded(full: Overloaded) -> Error {
     Error::of(Delivery::Unsent, Phase::Acquire, Cause::Overloaded(full))
 }
 
-/// What an origin's machine asks: of its connections, and of its pool.
-struct Surroundings<'a, C: Send + 'static> {
-    origin: &'a Arc<OriginPool<C>>,
-    tables: &'a Tables<C>,
-}
-
-impl<C: Send + 'static> Environment for Surroundings<'_, C> {
-    fn load(&self, connection: ConnectionKey) -> Load {
-        let Some(Entry { connection, .. }) = self.tables.connections.get(connection) else { return Load::default() };
-        let slots = connection.slots();
-        Load {
-            in_use: slots.in_use,
-            capacity: slots.capacity,
-            known_capacity: connection.known_capacity(),
-            has_capacity: connection.has_capacity(),
-            draining: slots.draining,
-            used_up: connection.is_used_up(),
-            allows_none: connection.allows_no_streams(),
-            suspect: slots.suspect,
-            idle_until: connection.idle_until(),
-        }
-    }
-
-    #[inline]
-    fn reserve(&self, connection: ConnectionKey) -> bool {
-        self.tables.connections.get(connection).is_some_and(|entry| entry.connection.reserve())
-    }
-
-    fn line_up(&self, connection: ConnectionKey) -> bool {
-        let Some(Entry { connection, .. }) = self.tables.connections.get(connection) else { return false };
-        connection.is_coalesced() && connection.line_up(&self.origin.as_user())
-    }
-
-    fn acquire_permit(&self) -> Result<(), Overloaded> {
-        self.origin.shared.permits.acquire()
-    }
-
-    fn permit_refused(&self) -> Option<Overloaded> {
-        self.origin.shared.permits.refused()
-    }
-
-    fn may_be_lent(&self) -> bool {
-        let Key { origin, connect_options, .. } = &*self.origin.key;
-        let is_forwarded = origin.scheme() == Scheme::Http && connect_options.http_versions != HttpVersions::Http2;
-        is_forwarded && self.origin.shared.may_lend()
-    }
-
-    fn queue_for_permit(&self, starves: bool, returns: bool) {
-        self.origin.shared.permits.enqueue(self.origin.as_permit_waiter(), starves, returns);
-    }
-
-    fn leave_permit_queue(&self) {
-        self.origin.shared.permits.dequeue(&self.origin.as_permit_waiter());
-    }
-
-    fn now(&self) -> Timestamp {
-        self.origin.shared.now()
-    }
-
-    fn jittered(&self, nanos: u64) -> u64 {
-        nanos / 1024 * u64::from(fastrand::u32(512..=1024))
-    }
-}
-
-impl<C: Send + 'static> ConnectionUser<C> for OriginPool<C> {
-    fn remove(self: Arc<Self>, connection: &PooledConnection<C>) -> bool {
-        // Dropped once the lock is free, as the handle is of an exclusive connection that was idle.
-        let (was_idle, _handle, _entry) = self.step(|machine, tables| {
-            let Some(key) = self.key_of(connection, machine, tables) else {
-                return ((false, None, None), self.serve_with(machine, tables));
-            };
-            let known = machine.contains(key);
-            let was_idle = machine.remove(key);
-            let entry = tables.connections.get_mut(key).filter(|_| was_idle);
-            let handle = entry.and_then(|entry| entry.handle.take());
-            let gone = known && !machine.contains(key);
-            let entry = if gone { tables.connections.take(key) } else { None };
-            ((was_idle, handle, entry), self.serve_with(machine, tables))
-        });
-        self.remove_if_vacant();
-        was_idle
-    }
-
-    fn socket_closed(self: Arc<Self>, connection: &PooledConnection<C>) {
-        if self.forget_socket(connection) {
-            self.shared.permits.release();
-        }
-    }
-
-    fn lent(self: Arc<Self>, connection: &PooledConnection<C>) -> bool {
-        self.forget_socket(connection)
-    }
-
-    fn lend(self: Arc<Self>, connection: &PooledConnection<C>) -> Option<C> {
-        self.step(|machine, tables| {
-            // What was idle before the machine slept is nobody's.
-            let slept = self.slept(machine).unwrap_or_default();
-            let key = connection.key().filter(|key| machine.lend(*key));
-            let entry = key.and_then(|key| tables.connections.get_mut(key));
-            (entry.and_then(|entry| entry.handle.take()), slept)
-        })
-    }
-
-    fn take_back(self: Arc<Self>, connection: &Arc<PooledConnection<C>>, handle: C) {
-        self.put_back(connection, &mut Some(handle));
-    }
-
-    fn serve_waiters(self: Arc<Self>) {
-        self.serve();
-    }
-
-    fn became_idle(self: Arc<Self>) {
-        self.keep_limits(false);
-    }
-
-    fn answered(self: Arc<Self>) {
-        self.step(|machine, tables| {
-            let notify = machine.answered();
-            ((), notify.and(self.serve_with(machine, tables)))
-        });
-    }
-}
-
-impl<C: Send + 'static> PermitWaiter for OriginPool<C> {
-    fn permit_freed(self: Arc<Self>) {
-        self.step(|machine, tables| {
-            machine.permit_freed();
-            ((), self.serve_with(machine, tables))
-        });
-    }
-
-    fn look(self: Arc<Self>) -> Option<bool> {
-        self.step(|machine, tables| machine.look(&self.shared.config, &self.environment(tables)))
-    }
-
-    fn still_starves(self: Arc<Self>) -> bool {
-        self.step(|machine, tables| (machine.still_starves(&self.environment(tables)), Actions::none()))
-    }
-}
-
 impl<C: Send + 'static> fmt::Debug for OriginPool<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OriginPool").field("origin", &self.key.origin).finish_non_exhaustive()
@@ -685,11 +412,6 @@ impl<C: Send + 'static> fmt::Debug for OriginPool<C> {
 
 #[cfg(all(test, not(loom)))]
 impl<C: Send + 'static> OriginPool<C> {
-    /// Looks into the machine.
-    pub(crate) fn inspect<R>(self: &Arc<Self>, look: impl FnOnce(&Machine, &dyn Fn(ConnectionKey) -> Load) -> R) -> R {
-        self.ask(|machine, tables| look(machine, &|key| self.environment(tables).load(key)))
-    }
-
     pub(crate) fn is_locked(&self) -> bool {
         crate::shared::sync::is_locked(&self.locked)
     }
