@@ -123,7 +123,7 @@ pub use self::{
     target::{
         Cleartext, ConnectOptions, Dial, EchMode, Egress, EgressReason, EgressRefused, EgressRule, EgressRuleError,
         Host, HttpVersions, Key, KeyRef, Network, NetworkError, Origin, OriginError, OriginRef, Partition, Reference,
-        Scheme, Target,
+        Scheme, Target, ascii_host,
     },
 };
 

@@ -14,6 +14,7 @@ pub use self::{
     url::ProxyError,
 };
 
+use crate::ascii_host;
 use std::{
     fmt,
     net::{IpAddr, Ipv6Addr},
@@ -82,9 +83,15 @@ impl ProxyKind {
 }
 
 impl Proxy {
-    /// A proxy without credentials. An IPv6 address may be given with or without brackets.
+    /// A proxy without credentials. An IPv6 address may be given with or without brackets. A name that isn't ASCII is
+    /// [converted](crate::ascii_host); where that can't be done, no connection by way of it is opened.
     pub fn new(kind: ProxyKind, host: impl Into<Arc<str>>, port: u16) -> Self {
         let mut host = host.into();
+        if !host.is_ascii()
+            && let Ok(ascii) = ascii_host(&host)
+        {
+            host = ascii.into();
+        }
         if host.parse::<Ipv6Addr>().is_ok() {
             host = format!("[{host}]").into();
         }

@@ -1,3 +1,4 @@
+mod ascii_host;
 mod connect_options;
 mod dial;
 mod ech_mode;
@@ -8,6 +9,7 @@ mod origin;
 mod reference;
 
 pub use self::{
+    ascii_host::ascii_host,
     connect_options::{ConnectOptions, HttpVersions, Partition},
     dial::Dial,
     ech_mode::EchMode,

@@ -2,9 +2,10 @@ use crate::{
     answers::{Answers, Resolving},
     pick::by_endpoints,
 };
-use skybridge_core::{Answer, ConnectError, Endpoint, Query, Resolver};
+use skybridge_core::{Answer, ConnectError, Endpoint, OriginError, Phase, Query, Resolver, ascii_host};
 use std::{
     collections::HashMap,
+    fmt,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -16,6 +17,9 @@ use tower_service::Service;
 /// Names are compared without regard to case and a trailing dot. An entry for a host and port takes precedence over one
 /// for the host alone, and that over one for all hosts of a port. Endpoints are tried in the order given; port 0 is
 /// replaced by that of the query.
+///
+/// A name that isn't ASCII is [converted](ascii_host). Where that can't be done nothing is resolved, as what was meant to
+/// go elsewhere would go where the resolver below says.
 #[derive(Clone, Debug, Default)]
 pub struct OverridesLayer {
     entries: Arc<Entries>,
@@ -36,7 +40,13 @@ struct Entries {
     hosts: HashMap<Box<str>, OfHost>,
     /// For all other names.
     ports: HashMap<u16, Arc<[Endpoint]>>,
+    /// The first name that is none.
+    refused: Option<NotAName>,
 }
+
+/// An override is for what can't be the name of a host.
+#[derive(Clone, Debug)]
+struct NotAName(OriginError);
 
 // === impl OverridesLayer ===
 
@@ -64,7 +74,14 @@ impl OverridesLayer {
 
     fn entry(mut self, host: &str, port: Option<u16>, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
         let entries = Arc::make_mut(&mut self.entries);
-        entries.hosts.entry(canonical(host)).or_default().insert(port, endpoints.into_iter().collect());
+        match ascii_host(host) {
+            Ok(host) => {
+                entries.hosts.entry(canonical(&host)).or_default().insert(port, endpoints.into_iter().collect());
+            }
+            Err(error) => {
+                entries.refused.get_or_insert(NotAName(error));
+            }
+        }
         self
     }
 }
@@ -85,7 +102,7 @@ impl<R: Resolver> Layer<R> for OverridesLayer {
 
 impl<R> Overrides<R> {
     fn find(&self, query: &Query) -> Option<&Arc<[Endpoint]>> {
-        let Entries { hosts, ports } = &*self.entries;
+        let Entries { hosts, ports, .. } = &*self.entries;
         let host = hosts.get(&canonical(&query.host));
         let of_host = host.and_then(|own| own.get(&Some(query.port)).or_else(|| own.get(&None)));
         of_host.or_else(|| ports.get(&query.port))
@@ -102,6 +119,10 @@ impl<R: Resolver> Service<Query> for Overrides<R> {
     }
 
     fn call(&mut self, query: Query) -> Self::Future {
+        if let Some(refused) = &self.entries.refused {
+            let error = ConnectError::new(Phase::Resolve, refused.clone()).fatal();
+            return Resolving::known(Err::<Answer, _>(error));
+        }
         match self.find(&query) {
             Some(endpoints) => {
                 let given = |mut answer: Answer| {
@@ -112,5 +133,19 @@ impl<R: Resolver> Service<Query> for Overrides<R> {
             }
             None => Resolving::inner(self.inner.resolve(query)),
         }
+    }
+}
+
+// === impl NotAName ===
+
+impl fmt::Display for NotAName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an override is for no host")
+    }
+}
+
+impl std::error::Error for NotAName {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
     }
 }

@@ -117,3 +117,24 @@ async fn an_error_from_below_comes_through() {
     let error = ask(&OverridesLayer::new().layer(inner), query("a.test", 80)).await.unwrap_err();
     assert_eq!(error.root_cause().to_string(), "down");
 }
+
+#[cfg(feature = "idn")]
+#[tokio::test]
+async fn a_name_that_is_not_ascii_is_overridden_under_the_name_that_is_asked_for() {
+    for name in ["bücher.test", "BÜCHER.test.", "bücher\u{3002}test\u{3002}", "XN--bcher-kva.test"] {
+        let layer = OverridesLayer::new().host_port(name, 80, [at("127.0.0.2:0")]);
+        let resolver = layer.layer(Fixed::new([at("10.0.0.1:0")]));
+        assert_eq!(ask(&resolver, query("xn--bcher-kva.test", 80)).await.unwrap(), [at("127.0.0.2:80")], "{name}");
+    }
+}
+
+/// What was to go to a place of its own would go elsewhere.
+#[tokio::test]
+async fn where_an_override_is_for_no_host_nothing_is_resolved() {
+    let layer = OverridesLayer::new().host("a\u{ff0f}b.test", [at("127.0.0.2:0")]).host("a.test", [at("127.0.0.2:0")]);
+    let resolver = layer.layer(Fixed::new([at("10.0.0.1:0")]));
+    for host in ["a.test", "b.test"] {
+        let error = ask(&resolver, query(host, 80)).await.unwrap_err();
+        assert!(error.is_fatal() && error.root_cause().to_string().contains("`a\u{ff0f}b.test`"), "{error:?}");
+    }
+}

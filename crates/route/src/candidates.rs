@@ -7,8 +7,8 @@ use crate::{
     settings::Settings,
 };
 use skybridge_core::{
-    AddressSource, Advice, BoxFuture, ConnectError, Dial, Endpoint, Endpoints, EventKind, Families, Phase, Proxy,
-    ProxyKind, Resolver, Route, Scheme, Span, Target,
+    AddressSource, Advice, BoxFuture, ConnectError, Dial, Endpoint, Endpoints, EventKind, Families, OriginError, Phase,
+    Proxy, ProxyError, ProxyKind, Resolver, Route, Scheme, Span, Target, ascii_host,
 };
 use std::{
     future::Future,
@@ -108,6 +108,7 @@ impl<R: Resolver> Candidates<R> {
     }
 
     async fn decide(&mut self, proxies: Arc<[Proxy]>) -> Result<Box<Candidate>, ConnectError> {
+        check_names(&proxies)?;
         let mut route = Route::direct(self.target.clone(), Endpoints::fixed([]));
         let history = Arc::new(RouteHistory::new(Arc::clone(&self.database), &self.target, Arc::clone(&proxies)));
         route.proxies = proxies;
@@ -296,6 +297,13 @@ fn sort(chains: ProxyChains, settings: Settings, database: &Arc<RouteDatabase>, 
         RouteHistory::new(Arc::clone(database), target, Arc::clone(chain)).path_failed_recently()
     };
     settings.proxy_order.sort(chains.to_vec(), |chain| chain.is_empty(), failed).into()
+}
+
+/// A name that isn't ASCII is nobody's: a resolver might take it for one that no certificate and no pin is for.
+fn check_names(proxies: &[Proxy]) -> Result<(), ConnectError> {
+    let Some(proxy) = proxies.iter().find(|proxy| !proxy.host.is_ascii()) else { return Ok(()) };
+    let error = ascii_host(&proxy.host).err().unwrap_or_else(|| OriginError::NotAscii((&*proxy.host).into()));
+    Err(ConnectError::new(Phase::Acquire, ProxyError::Host(error)).fatal())
 }
 
 fn no_addresses(target: &Target) -> ConnectError {

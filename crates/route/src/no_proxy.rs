@@ -1,5 +1,5 @@
-use skybridge_core::Origin;
-use std::{net::IpAddr, sync::Arc};
+use skybridge_core::{Origin, ascii_host};
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 /// Origins that are reached without a proxy: the list of `no_proxy`, `NO_PROXY`, and curl's `--noproxy`.
 ///
@@ -19,7 +19,8 @@ use std::{net::IpAddr, sync::Arc};
 /// differ, a leading dot is curl's and means the name itself too; what only Go knows, `*.` and ports, is as there; and
 /// nothing is covered unasked, not even loopback.
 ///
-/// An entry that is none of these covers nothing, so that what it was meant for goes through the proxy.
+/// An entry that is none of these covers nothing, so that what it was meant for goes through the proxy. Nor does a name
+/// that isn't ASCII, unless the feature `idn` is on, which [converts](ascii_host) it.
 ///
 /// ```
 /// use skybridge_route::NoProxy;
@@ -100,7 +101,8 @@ impl Hosts {
         if text == "*" {
             return Some(Self::All);
         }
-        let text = text.strip_suffix('.').unwrap_or(text);
+        let text = in_ascii(text)?;
+        let text = text.strip_suffix('.').unwrap_or(&text);
         if let Some(network) = Self::network(text) {
             return Some(network);
         }
@@ -139,6 +141,17 @@ impl Hosts {
             _ => false,
         }
     }
+}
+
+/// With the dot or star before its name, which belongs to the list.
+fn in_ascii(text: &str) -> Option<Cow<'_, str>> {
+    if text.is_ascii() {
+        return Some(text.into());
+    }
+    let name = text.strip_prefix("*.").or_else(|| text.strip_prefix('.')).unwrap_or(text);
+    let before = &text[..text.len() - name.len()];
+    let ascii = ascii_host(name).ok().filter(|ascii| !ascii.contains('*'))?;
+    Some(format!("{before}{ascii}").into())
 }
 
 fn is_within(network: IpAddr, bits: u32, ip: IpAddr) -> bool {
@@ -190,6 +203,19 @@ mod tests {
             ("*.a.test", &["x.a.test", "y.x.a.test"], &["a.test", "xa.test"]),
             ("localhost", &["localhost", "x.localhost"], &["localhost.test", "127.0.0.1"]),
             ("", &[], &["a.test", "127.0.0.1", "localhost"]),
+        ]);
+    }
+
+    #[cfg(feature = "idn")]
+    #[test]
+    fn names_that_are_not_ascii_cover_what_they_are_converted_to() {
+        check(&[
+            ("bücher.test", &["xn--bcher-kva.test", "x.xn--bcher-kva.test"], &["bcher.test"]),
+            (".BÜCHER.test.", &["xn--bcher-kva.test"], &["test"]),
+            ("*.bücher\u{3002}test:81", &["x.XN--bcher-kva.test:81"], &["xn--bcher-kva.test:81"]),
+            ("straße.test", &["xn--strae-oqa.test"], &["strasse.test"]),
+            ("\u{ff11}\u{ff12}\u{ff17}.0.0.1", &["127.0.0.1"], &["127.0.0.2"]),
+            ("a\u{ff0f}b.test, ü*.test, *\u{3002}test, \u{ff0a}.test", &[], &["a.test", "b.test"]),
         ]);
     }
 

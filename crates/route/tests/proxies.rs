@@ -6,8 +6,8 @@ mod support;
 
 use self::support::{World, addr, at, ms, plan, reach, tried};
 use skybridge_core::{
-    ConnectError, Delivery, Endpoint, Error, FirstExchange, Outcome, Partition, Phase, Plan, Planner, Proxy, ProxyKind,
-    Route,
+    ConnectError, Delivery, Endpoint, Error, FirstExchange, Outcome, Partition, Phase, Plan, Planner, Proxy,
+    ProxyError, ProxyKind, Route,
 };
 use skybridge_route::{ProxyOrder, RouteLayer};
 use skybridge_testkit::net::Names;
@@ -319,4 +319,15 @@ async fn a_fatal_failure_behind_a_proxy_is_not_remembered() {
         let error = reach(&planner, world.target("http://a.test")).await.unwrap_err();
         assert_eq!((error.is_fatal(), error.endpoint()), (true, Some(&at(2))));
     }
+}
+
+/// Nobody is asked for it, and no other way taken in its place.
+#[tokio::test(start_paused = true)]
+async fn a_proxy_whose_name_cannot_be_converted_is_refused_before_anything_is_looked_up() {
+    let world = world();
+    let refused = Proxy::new(ProxyKind::Http, "a\u{ff0f}b.test", 80);
+    let layer = world.layer().proxies([vec![proxy(2), refused], vec![]]);
+    let error = reach(&layer.layer(world.net.connector()), world.target("http://a.test")).await.unwrap_err();
+    assert!(error.is_fatal() && error.source_as::<ProxyError>().is_some(), "{error:?}");
+    assert_eq!((world.net.name("p2.test").queries(), world.net.opened()), (0, 0));
 }

@@ -1,7 +1,11 @@
 use http::Uri;
-use skybridge_core::{OriginError, OriginRef, Reference, RequestError};
+use skybridge_core::{OriginError, OriginRef, Reference, RequestError, ascii_host};
+use std::borrow::Cow;
 
 /// What [`Client::get`](crate::Client::get) takes for a URL: text, or a [`Uri`].
+///
+/// A host that isn't ASCII, which a [`Uri`] can't have, is [converted](ascii_host) with the feature `idn`, and refused
+/// without it.
 ///
 /// Text that is no URL becomes a [`RequestError`] that says what is wrong with it and where, and repeats none of it
 /// that could be a secret.
@@ -27,8 +31,9 @@ impl IntoUri for &Uri {
 
 impl IntoUri for &str {
     fn into_uri(self) -> Result<Uri, RequestError> {
-        let uri = self.parse().map_err(|error: http::uri::InvalidUri| diagnose(self, &error))?;
-        hide_userinfo_before_a_hash(self, &uri)?;
+        let text = in_ascii(self);
+        let uri = text.parse().map_err(|error: http::uri::InvalidUri| diagnose(&text, &error))?;
+        hide_userinfo_before_a_hash(&text, &uri)?;
         Ok(uri)
     }
 }
@@ -53,6 +58,17 @@ fn hide_userinfo_before_a_hash(text: &str, uri: &Uri) -> Result<(), OriginError>
             OriginRef::of(uri).and_then(OriginRef::to_owned).map(drop).map_err(OriginError::unspoken)
         }
         _ => Ok(()),
+    }
+}
+
+/// With the host in ASCII. What can't be converted stays, and is refused.
+fn in_ascii(text: &str) -> Cow<'_, str> {
+    let authority = Reference::parse(text).authority().filter(|authority| !authority.is_ascii());
+    let host = authority.filter(|authority| !authority.contains('@')).map(without_port);
+    match host.map(|host| (host, ascii_host(host))) {
+        // Nothing before it is the same: a scheme is ASCII.
+        Some((host, Ok(ascii))) if !host.is_ascii() => text.replacen(host, &ascii, 1).into(),
+        _ => text.into(),
     }
 }
 
@@ -81,7 +97,9 @@ fn diagnose(text: &str, error: &http::uri::InvalidUri) -> RequestError {
     }
     let host = without_port(authority);
     if !authority.is_ascii() {
-        return spoken(OriginError::NotAscii(if host.is_ascii() { "" } else { host }.into())).into();
+        // What isn't ASCII may be a password where a port would be.
+        let wrong = if host.is_ascii() { OriginError::NotAscii("".into()) } else { of_host(host) };
+        return spoken(wrong).into();
     }
     match text.char_indices().find(|(_, char)| !char.is_ascii() || "\"<>\\^`{|}".contains(*char)) {
         Some((at, wrong)) => RequestError::Uri(format!("`{wrong}` at byte {at}: percent-encode it").into()),
@@ -90,6 +108,10 @@ fn diagnose(text: &str, error: &http::uri::InvalidUri) -> RequestError {
         }
         None => RequestError::Uri(error.to_string().into()),
     }
+}
+
+fn of_host(host: &str) -> OriginError {
+    ascii_host(host).err().unwrap_or_else(|| OriginError::NotAHost(host.into()))
 }
 
 /// The host of an authority: what stands where a port would may be the password of a URL that lacks its host.
@@ -136,11 +158,33 @@ mod tests {
             ("http://", OriginError::EmptyHost),
             ("http:///x", OriginError::EmptyHost),
             ("http://?x", OriginError::EmptyHost),
-            ("http://bücher.test/", OriginError::NotAscii("bücher.test".into())),
             ("http://user:se|cret@/", OriginError::UserInfo),
+            #[cfg(not(feature = "idn"))]
+            ("http://bücher.test/", OriginError::NotAscii("bücher.test".into())),
+            #[cfg(feature = "idn")]
+            ("http://a\u{ff0f}b.test/", OriginError::NotAHost("a\u{ff0f}b.test".into())),
+            #[cfg(feature = "idn")]
+            ("http://\u{ff11}\u{ff12}\u{ff17}.1/", OriginError::NotAnAddress("127.1".into())),
         ];
         for (text, told) in rows {
-            assert_eq!(text.into_uri(), Err(told.into()), "{text:?}");
+            let origin = |uri: Uri| OriginRef::of(&uri).and_then(OriginRef::to_owned).map_err(RequestError::from);
+            assert_eq!(text.into_uri().and_then(origin), Err(told.into()), "{text:?}");
+        }
+    }
+
+    #[cfg(feature = "idn")]
+    #[test]
+    fn a_host_that_is_not_ascii_is_converted_and_nothing_else_is() {
+        for (text, uri) in [
+            ("http://bücher.test/x", "http://xn--bcher-kva.test/x"),
+            ("HTTPS://BÜCHER.test:8443?x", "https://xn--bcher-kva.test:8443/?x"),
+            ("http://bücher\u{3002}test\u{3002}:80/bücher.test", "http://xn--bcher-kva.test.:80/bücher.test"),
+            ("http://straße.test/%C3%BC", "http://xn--strae-oqa.test/%C3%BC"),
+            ("http://bücher.test\u{ff0f}x/", ""),
+            ("http://bücher.test:\u{ff18}0/", ""),
+            ("http://me:pw@bücher.test/", ""),
+        ] {
+            assert_eq!(text.into_uri().map_or_else(|_| String::new(), |uri| uri.to_string()), uri, "{text}");
         }
     }
 

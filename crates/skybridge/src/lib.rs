@@ -212,6 +212,7 @@
 //! | `webpki-roots` | no | the roots that Mozilla trusts |
 //! | `platform-verifier` | no | the system's own verifier |
 //! | `hickory` | no | `Hickory`, which asks DNS servers itself |
+//! | `idn` | no | hosts that aren't ASCII, in URLs and wherever one is given: see [`ascii_host`](types::ascii_host) |
 //! | `digest` | no | `PasswordAuth`, which answers the challenges of proxies |
 //! | `inspect` | no | `inspect`, a page that shows what a client does |
 //! | `json` | no | `json`, `form` and `query` of a [`RequestBuilder`], `json` of a [`Body`] |

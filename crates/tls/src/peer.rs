@@ -1,6 +1,6 @@
 use crate::{TlsError, sessions::SessionKey};
 use rustls::pki_types::ServerName;
-use skybridge_core::{ConnInfo, HttpVersions};
+use skybridge_core::{ConnInfo, HttpVersions, ascii_host};
 use std::{net::IpAddr, sync::Arc};
 
 /// The peer of a handshake: how it is verified, and what it is offered.
@@ -49,7 +49,8 @@ impl Peer {
 
 /// Normalizes a host, because pins and sessions are looked up by it.
 fn parse(text: &str) -> Result<(ServerName<'static>, Arc<str>), TlsError> {
-    let bare = text.strip_suffix('.').unwrap_or(text);
+    let ascii = ascii_host(text).map_err(|_| TlsError::NotAName(text.into()))?;
+    let bare = ascii.strip_suffix('.').unwrap_or(&ascii);
     let bare = bare.strip_prefix('[').and_then(|bare| bare.strip_suffix(']')).unwrap_or(bare);
     let name = match ServerName::try_from(bare.to_ascii_lowercase()) {
         Ok(ServerName::IpAddress(address)) => IpAddr::from(address).to_canonical().into(),

@@ -361,3 +361,29 @@ async fn the_pin_of_a_public_key_is_read_from_pem_and_der() {
         assert_eq!(Pin::of_public_key(wrong), Err(PinError::PublicKey));
     }
 }
+
+/// A pin that never matches would be a host without pins.
+#[cfg(feature = "idn")]
+#[tokio::test(start_paused = true)]
+async fn a_pin_for_a_name_that_is_not_ascii_is_enforced_however_the_host_is_written() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["xn--bcher-kva.test"]);
+    let named = |name: &str| ConnectOptions::default().server_name(name);
+    for pattern in ["bücher.test", "*.test", "BÜCHER\u{3002}Test", "xn--BCHER-kva.test."] {
+        let wrong = trusting(&root).pin(pattern, WRONG).build().unwrap();
+        let right = trusting(&root).pin(pattern, WRONG).pin(pattern, &root.pin()).build().unwrap();
+        let world = World::h1(&cert);
+        let error = world.refused(&wrong, "https://XN--bcher-kva.test").await;
+        assert!(tls_error(&error).is_pin(), "{pattern}: {error:?}");
+        world.exchange(&right, "https://xn--bcher-kva.test.").await;
+        for name in ["Bücher.test", "xn--bcher-kva.test", "bücher\u{3002}test\u{3002}"] {
+            let error = world.connect_by(&wrong, world.route_on("https://a.test", named(name))).await.unwrap_err();
+            assert!(tls_error(&error).is_pin(), "{pattern} {name}: {error:?}");
+            let tls = world.exchange_by(&right, world.route_on("https://a.test", named(name))).await;
+            assert_eq!(tls.sni.as_deref(), Some("xn--bcher-kva.test"));
+        }
+    }
+    // Another name than it seems.
+    let config = trusting(&root).pin("strasse.test", WRONG).insecure_for("straße.test").build().unwrap();
+    World::h1(&Ca::new("another").leaf(["b.test"])).exchange(&config, "https://xn--strae-oqa.test").await;
+}

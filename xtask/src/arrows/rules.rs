@@ -58,6 +58,9 @@ const CORE_SEES: [&str; 9] = [
 const CORE_KNOWS: (&str, [(&str, &str); 3]) =
     ("tower", [("tower", "timeout"), ("tower", "load-shed"), ("tokio", "time")]);
 
+/// What `core` converts names with that aren't ASCII, by a feature of its own.
+const CORE_CONVERTS_BY: &str = "idna";
+
 /// A foreign crate, or one feature of it, and the only packages besides the leaves that may ask for it.
 struct Fence {
     krate: &'static str,
@@ -65,7 +68,7 @@ struct Fence {
     allowed: &'static [&'static str],
 }
 
-const FENCES: [Fence; 32] = [
+const FENCES: [Fence; 33] = [
     fence("axum", &[]),
     fence("der", &["skybridge-tls"]),
     fence("dns-lookup", &["skybridge-dns"]),
@@ -75,6 +78,7 @@ const FENCES: [Fence; 32] = [
     fence("httparse", &["skybridge-h1-codec"]),
     fence("hyper", &["skybridge-testkit"]),
     fence("hyper-util", &["skybridge-testkit"]),
+    fence(CORE_CONVERTS_BY, &[]),
     fence("itoa", &["skybridge-h1-codec"]),
     fence("metrics", &["skybridge-trace"]),
     fence("nix", &["skybridge-tcp"]),
@@ -199,6 +203,9 @@ fn to_foreign(from: &str, place: Place, arrow: &Arrow) -> Option<String> {
 }
 
 fn core_to_foreign(arrow: &Arrow) -> Option<String> {
+    if arrow.to == CORE_CONVERTS_BY {
+        return (!arrow.optional).then(|| "core converts names where a feature asks for it".to_owned());
+    }
     let known: Vec<&str> = CORE_KNOWS.1.iter().filter(|(to, _)| *to == arrow.to).map(|(_, feature)| *feature).collect();
     let only_known = |features: &[String]| features.iter().all(|feature| known.contains(&feature.as_str()));
     if arrow.optional && !known.is_empty() {

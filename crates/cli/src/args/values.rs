@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use skybridge::{
     Endpoint, Pins,
-    types::{BasicAuth, Dial, Proxy, ProxyHeaders},
+    types::{BasicAuth, Dial, Proxy, ProxyHeaders, ascii_host},
 };
 use std::{
     net::{IpAddr, SocketAddr},
@@ -202,7 +202,10 @@ impl FromStr for Resolve {
         let host = match host {
             "*" => None,
             host if host.is_empty() || host.starts_with(['+', '-']) || host.contains(['*', ',']) => return Err(wrong),
-            host => Some(host.to_owned()),
+            host => {
+                let host = ascii_host(host).ok().filter(|host| !host.contains('*')).ok_or(wrong)?;
+                Some(host.into_owned())
+            }
         };
         if removes {
             let port = rest.parse().map_err(|_| "not -HOST:PORT, such as -a.test:443")?;
@@ -244,7 +247,10 @@ impl FromStr for ConnectTo {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = "not H1:P1:H2:P2, such as a.test:443:127.0.0.1:8443";
-        let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let part = |text: &str| match ascii_host(text) {
+            Ok(host) => Ok((!host.is_empty()).then(|| host.into_owned())),
+            Err(_) => Err(wrong),
+        };
         let port = |text: &str| match text {
             "" => Ok(None),
             text => text.parse().map(Some).map_err(|_| wrong),
@@ -252,9 +258,9 @@ impl FromStr for ConnectTo {
         let (host1, rest) = split(text).ok_or(wrong)?;
         let (port1, rest) = rest.split_once(':').ok_or(wrong)?;
         let (host2, port2) = split(rest).ok_or(wrong)?;
-        let to = (part(host2), port(port2)?);
+        let to = (part(host2)?, port(port2)?);
         Dial::host_and_port(to.0.as_deref().unwrap_or("a.test"), to.1.unwrap_or(1)).map_err(|_| wrong)?;
-        Ok(Self { from: (part(host1), port(port1)?), to })
+        Ok(Self { from: (part(host1)?, port(port1)?), to })
     }
 }
 
@@ -347,10 +353,21 @@ mod tests {
             "*.test:443:127.0.0.1",
             "a.test:443:",
             ":443:::1",
+            "a\u{ff0f}b.test:443:::1",
+            "\u{ff0a}:443:::1",
             "",
         ] {
             assert!(wrong.parse::<Resolve>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn hosts_that_are_not_ascii_are_those_that_urls_have() {
+        let resolve: Resolve = "Bücher.test:443:::1".parse().unwrap();
+        assert_eq!(resolve.host.as_deref(), Some("xn--bcher-kva.test"));
+        let all: ConnectTo = "bücher.test:443:straße.test:8443".parse().unwrap();
+        let host = |name: &str| Some(name.to_owned());
+        assert_eq!((all.from.0, all.to.0), (host("xn--bcher-kva.test"), host("xn--strae-oqa.test")));
     }
 
     #[test]
@@ -375,7 +392,9 @@ mod tests {
         assert_eq!(all, ConnectTo { from: (Some("a.test".into()), Some(443)), to: (Some("::1".into()), Some(8443)) });
         let none: ConnectTo = ":::".parse().unwrap();
         assert_eq!(none, ConnectTo { from: (None, None), to: (None, None) });
-        for wrong in ["a.test:443:b.test", "a.test:443:b test:443", "::b.test:0", "a.test:443:u@b.test:"] {
+        for wrong in
+            ["a.test:443:b.test", "a.test:443:b test:443", "::b.test:0", "a.test:443:u@b.test:", "a\u{ff0f}b.test:::"]
+        {
             assert!(wrong.parse::<ConnectTo>().is_err(), "{wrong}");
         }
     }

@@ -21,6 +21,7 @@ mod files;
 mod globs;
 mod heads;
 mod http1_0;
+mod idn;
 mod names;
 mod parts;
 mod peers;

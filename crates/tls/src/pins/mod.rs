@@ -6,7 +6,7 @@ pub use self::pin::{Pin, PinError};
 use self::terms::Terms;
 
 use rustls::pki_types::UnixTime;
-use skybridge_core::Certificate;
+use skybridge_core::{Certificate, OriginError, ascii_host};
 use std::{fmt, net::IpAddr, time::SystemTime};
 
 /// Public keys that must occur on a host's verified certificate path: at the leaf, an intermediate or the root.
@@ -15,7 +15,8 @@ use std::{fmt, net::IpAddr, time::SystemTime};
 /// one more label, `**.a.test` that host and any with more labels. A host that several patterns match must have one of
 /// the pins of all of them; a host that none matches is not restricted. The pins for
 /// [every leaf](Self::pin_every_leaf), if there are any, apply in addition, to every host. A name that isn't ASCII is
-/// written as the hosts of URLs have to be, as IDNA converts it (`xn--bcher-kva.test`), and refused otherwise.
+/// [converted](skybridge_core::ascii_host) with the feature `idn`, and refused without it, so that no pin is for a host
+/// that nobody asks for.
 ///
 /// A set may [expire](Self::until), or be [for report only](Self::report_only). A configuration that has several judges
 /// each pin by the terms of its own set: what has expired neither forbids nor allows anything.
@@ -200,11 +201,12 @@ impl Pattern {
             (_, Some(host)) => (Self::OneLabel, host),
             _ => (Self::Exact, pattern),
         };
-        if !host.is_ascii() {
-            return Err(PinError::NotAscii(pattern.into()));
-        }
         let exact = host.len() == pattern.len();
-        canonical(host, exact).map(make).ok_or_else(|| PinError::Pattern(pattern.into()))
+        let host = ascii_host(host).map_err(|error| match error {
+            OriginError::NotAscii(_) => PinError::NotAscii(pattern.into()),
+            _ => PinError::Pattern(pattern.into()),
+        })?;
+        canonical(&host, exact).map(make).ok_or_else(|| PinError::Pattern(pattern.into()))
     }
 
     pub(crate) fn matches(&self, host: &str) -> bool {
@@ -323,7 +325,38 @@ mod tests {
         {
             assert_eq!(Pattern::parse(pattern), Err(PinError::Pattern(pattern.into())), "{pattern}");
         }
-        assert_eq!(Pattern::parse("*.bücher.test"), Err(PinError::NotAscii("*.bücher.test".into())));
+    }
+
+    #[cfg(feature = "idn")]
+    #[test]
+    fn a_pattern_that_is_not_ascii_is_for_the_name_that_is_asked_for() {
+        for (pattern, host) in [
+            ("bücher.test", "xn--bcher-kva.test"),
+            ("BÜCHER.Test.", "xn--bcher-kva.test"),
+            ("*.bücher.test", "a.xn--bcher-kva.test"),
+            ("**.bücher\u{3002}test\u{3002}", "a.b.xn--bcher-kva.test"),
+            ("*.straße.test", "a.xn--strae-oqa.test"),
+            ("βόλος.test", "xn--nxasmm1c.test"),
+            ("\u{ff21}.test", "a.test"),
+            ("\u{ff11}\u{ff12}\u{ff17}.0.0.1", "127.0.0.1"),
+        ] {
+            assert!(matches(pattern, host), "{pattern}");
+        }
+        assert!(!matches("straße.test", "strasse.test") && !matches("βόλος.test", "xn--nxasmq6b.test"));
+        for pattern in ["a\u{ff0f}b.test", "*\u{3002}bücher.test", "\u{ff0a}.bücher.test", "*.\u{ff11}.0.0.1", "*.a.ü*"]
+        {
+            assert_eq!(Pattern::parse(pattern), Err(PinError::Pattern(pattern.into())), "{pattern}");
+        }
+    }
+
+    #[cfg(not(feature = "idn"))]
+    #[test]
+    fn without_the_feature_a_pattern_that_is_not_ascii_is_refused() {
+        let refused = Pattern::parse("*.bücher.test").unwrap_err();
+        assert_eq!(refused, PinError::NotAscii("*.bücher.test".into()));
+        let told =
+            "pattern `*.bücher.test` is not ASCII: write it as IDNA does (xn--...), or turn on the feature `idn`";
+        assert_eq!(refused.to_string(), told);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct Pin([u8; 32]);
 pub enum PinError {
     /// The pattern is neither a host, nor `*.` or `**.` followed by a host.
     Pattern(Box<str>),
-    /// The pattern's name is not ASCII: convert it with IDNA first.
+    /// The pattern's name is not ASCII, and the feature `idn`, which would convert it, is off.
     NotAscii(Box<str>),
     /// The pin doesn't begin with `sha256/`. Other hashes, SHA-1 among them, aren't supported.
     Hash(Box<str>),
@@ -86,7 +86,10 @@ impl fmt::Display for PinError {
                     "pattern `{pattern}` is neither a host, nor `*.` (one more label) or `**.` (any number) and a host"
                 )
             }
-            Self::NotAscii(pattern) => write!(f, "pattern `{pattern}` is not ASCII: convert it with IDNA first"),
+            Self::NotAscii(pattern) => {
+                let how = "write it as IDNA does (xn--...), or turn on the feature `idn`";
+                write!(f, "pattern `{pattern}` is not ASCII: {how}")
+            }
             Self::Hash(pin) => write!(f, "pin `{pin}` doesn't begin with `{PREFIX}`"),
             Self::Base64(pin) if has_curl_prefix(pin) => {
                 write!(

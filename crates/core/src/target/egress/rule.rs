@@ -2,7 +2,7 @@ use super::{
     public::{by_local_nat64, embedded},
     rule_error::EgressRuleError,
 };
-use crate::{Endpoint, Origin, OriginError, target::origin::check_host};
+use crate::{Endpoint, Origin, OriginError, target::ascii_host::ascii_host, target::origin::check_host};
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -106,15 +106,19 @@ impl EgressRule {
     }
 
     /// Only about connections for origins with this host: a name, an address, `*.` and a name for all below it, or `*`
-    /// for all. What is allowed so is the origin's own address, and not a proxy's. A name that isn't ASCII is given in
-    /// the form that URLs have, with `xn--`.
+    /// for all. What is allowed so is the origin's own address, and not a proxy's. A name that isn't ASCII is
+    /// [converted](crate::ascii_host).
     ///
     /// # Errors
     /// When it is none of these, so that the rule would never match.
     pub fn host(mut self, host: &str) -> Result<Self, EgressRuleError> {
-        let name = host.strip_suffix('.').unwrap_or(host);
+        let (below, own) = host.strip_prefix("*.").map_or(("", host), |own| ("*.", own));
+        let own = ascii_host(own).map_err(|source| EgressRuleError::Host { host: host.into(), source })?;
+        let given = host;
+        let host = format!("{below}{own}");
+        let name = host.strip_suffix('.').unwrap_or(&host);
         let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-        check_pattern(host, name)?;
+        check_pattern(given, name)?;
         self.host = Some(name.to_ascii_lowercase().into());
         Ok(self)
     }
@@ -436,8 +440,16 @@ mod tests {
             assert!(rule().host(host).is_ok(), "{host}");
         }
         let told = |host: &str| rule().host(host).unwrap_err().to_string();
-        let expected = "the host `bücher.test` of a rule must be as URLs have it, in its form with xn--";
-        assert_eq!(told("bücher.test"), expected);
+        if cfg!(feature = "idn") {
+            for host in ["*.Bücher.test", "*.bücher\u{3002}test\u{3002}", "*.XN--bcher-kva.test"] {
+                assert_eq!(rule().host(host), rule().host("*.xn--bcher-kva.test"), "{host}");
+            }
+            assert!(told("*.a\u{ff0f}b").starts_with("`*.a\u{ff0f}b` in a rule is no host"));
+        } else {
+            let expected = "the host `bücher.test` of a rule must be as URLs have it, in its form with xn--, unless the \
+                            feature `idn` is on";
+            assert_eq!(told("bücher.test"), expected);
+        }
         for host in ["*.", "*corp.test", "a.*.test", "*.*.test", "**", "a.test*"] {
             assert!(
                 told(host).starts_with(&format!("the `*` in `{host}` of a rule must be its first label")),

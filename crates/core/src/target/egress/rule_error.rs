@@ -23,7 +23,8 @@ impl fmt::Display for EgressRuleError {
         let such = "such as a.test, *.a.test, 192.0.2.1 or *";
         match self {
             Self::Host { host, source: OriginError::NotAscii(_) } => {
-                write!(f, "the host `{}` of a rule must be as URLs have it, in its form with xn--", host.escape_debug())
+                let how = "must be as URLs have it, in its form with xn--, unless the feature `idn` is on";
+                write!(f, "the host `{}` of a rule {how}", host.escape_debug())
             }
             Self::Host { host, .. } => {
                 write!(f, "`{}` in a rule is no host that a URL can have, {such}", host.escape_debug())
