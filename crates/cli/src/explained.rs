@@ -54,6 +54,8 @@ struct Tls {
     sni: Option<String>,
     alpn: Vec<String>,
     roots: Option<usize>,
+    /// What isn't trusted, as it can't be read, and why.
+    skipped_roots: Vec<String>,
     verified: bool,
     pins: Vec<String>,
     client_certificate: bool,
@@ -136,6 +138,7 @@ impl Tls {
             sni: tls.sni.as_ref().map(ToString::to_string),
             alpn: tls.alpn.clone(),
             roots: if let TrustOutline::Roots(count) = tls.trust { Some(count) } else { None },
+            skipped_roots: tls.skipped_roots.iter().map(ToString::to_string).collect(),
             verified: tls.trust != TrustOutline::Anyone,
             pins: tls.pins.iter().map(ToString::to_string).collect(),
             client_certificate: tls.client_certificate,

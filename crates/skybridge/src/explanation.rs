@@ -296,6 +296,9 @@ impl fmt::Display for Opening {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
             line(f, "TLS", tls_text(tls))?;
+            for skipped in &*tls.skipped_roots {
+                line(f, "", format_args!("not trusted: {skipped}"))?;
+            }
             for pin in &tls.pins {
                 line(f, "", format_args!("pinned to {pin}"))?;
             }
@@ -341,6 +344,7 @@ fn tls_text(tls: &TlsOutline) -> String {
         TrustOutline::Roots(1) => "1 trusted root".into(),
         TrustOutline::Roots(count) => format!("{count} trusted roots"),
         TrustOutline::Platform => "trusted as the system says".into(),
+        TrustOutline::Custom => "trusted as a verifier that was given says".into(),
         _ => "NOT VERIFIED".into(),
     };
     let pins = if tls.pins.is_empty() { ", no pins" } else { "" };

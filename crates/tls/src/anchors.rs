@@ -1,7 +1,7 @@
-use crate::x509;
+use crate::{SkippedRoot, x509};
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 use sha2::{Digest, Sha256};
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 /// The trusted roots: what webpki needs of them to build a path, and by which a server's certificate is recognized as
 /// being a root itself.
@@ -10,12 +10,14 @@ pub(crate) struct Anchors {
     anchors: Vec<TrustAnchor<'static>>,
     /// The SHA-256 of each whole certificate. Of roots that are built in only the anchors are known.
     certificates: HashSet<[u8; 32]>,
+    /// What couldn't be read of them.
+    pub(crate) skipped: Arc<[SkippedRoot]>,
 }
 
 impl Anchors {
     /// Of anchors whose certificates aren't known.
     pub(crate) fn new(anchors: Vec<TrustAnchor<'static>>) -> Self {
-        Self { anchors, certificates: HashSet::new() }
+        Self { anchors, certificates: HashSet::new(), skipped: Arc::default() }
     }
 
     pub(crate) fn add(&mut self, root: &CertificateDer<'static>) -> Result<(), webpki::Error> {

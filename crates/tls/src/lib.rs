@@ -108,6 +108,7 @@ mod pins;
 mod revocation;
 mod service;
 mod sessions;
+mod skipped_root;
 mod spec;
 mod standalone;
 mod subject;
@@ -131,6 +132,7 @@ pub use self::{
     outline::{EchOutline, TlsOutline},
     pins::{Pin, PinError, PinMismatch, Pins},
     service::{Tls, TlsConnecting},
+    skipped_root::SkippedRoot,
     spec::{ConnectionSpec, FallbackFailed, SpecError},
     tls_connector::{ProxyTlsConnecting, TlsConnector},
     trust_outline::TrustOutline,

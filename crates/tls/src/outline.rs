@@ -1,4 +1,4 @@
-use crate::{Pin, TlsConfig, TlsError, TlsVersion, peer::Peer, trust_outline::TrustOutline};
+use crate::{Pin, SkippedRoot, TlsConfig, TlsError, TlsVersion, peer::Peer, trust_outline::TrustOutline};
 use skybridge_core::{ConnInfo, ConnectError, Phase, Route};
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ pub struct TlsOutline {
     pub alpn: Vec<String>,
     /// Who may vouch for the certificate.
     pub trust: TrustOutline,
+    /// What couldn't be read of the system's roots: see [`TlsConfig::skipped_roots`].
+    pub skipped_roots: Arc<[SkippedRoot]>,
     /// The pins of this host, of which the verified path must have one; none where it isn't pinned.
     pub pins: Vec<Pin>,
     /// Whether there is a certificate to show, if the peer asks for one; where a function chooses it, there may be.
@@ -61,6 +63,7 @@ impl TlsConfig {
             sni: peer.sni(),
             alpn: crate::alpn::offer(Some(options.http_versions)).into_iter().map(text).collect(),
             trust: self.trust(&peer.text),
+            skipped_roots: self.shared_skipped_roots(),
             pins: self.pins().of(&peer.text, peer.host.as_deref(), self.clock().current_time()),
             client_certificate: self.identity().may_have_one_for(&peer.text),
             ech,

@@ -1,5 +1,5 @@
 use crate::{
-    Pins, TlsError, TrustOutline, anchors::Anchors, classify, described_path::describe, fault::Chain,
+    Pins, SkippedRoot, TlsError, TrustOutline, anchors::Anchors, classify, described_path::describe, fault::Chain,
     handshake_capture, ocsp::Issuer, path, path::Path, peer, pins::Pattern, revocation::Revocation, subject,
     trusted_leaf,
 };
@@ -61,6 +61,11 @@ impl Verifier {
             TrustStore::Platform(_) => &[],
             TrustStore::Custom(_) | TrustStore::Anyone => &[],
         }
+    }
+
+    /// What couldn't be read of the system's roots.
+    pub(crate) fn skipped_roots(&self) -> Option<&Arc<[SkippedRoot]>> {
+        if let TrustStore::Anchors(anchors) = &self.trust { Some(&anchors.skipped) } else { None }
     }
 
     fn is_exempt(&self, name: &str) -> bool {

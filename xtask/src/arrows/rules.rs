@@ -82,6 +82,7 @@ const FENCES: [Fence; 33] = [
     fence("itoa", &["skybridge-h1-codec"]),
     fence("metrics", &["skybridge-trace"]),
     fence("nix", &["skybridge-tcp"]),
+    fence("openssl-probe", &["skybridge-tls"]),
     fence("rcgen", &["skybridge-testkit"]),
     fence("reqwest", &[]),
     fence("rustls", &["skybridge-tls", "skybridge-testkit"]),

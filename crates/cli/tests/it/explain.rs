@@ -80,6 +80,19 @@ async fn tls_is_explained_with_the_pins_that_apply() {
     assert_eq!(origin.connections(), before);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_root_of_the_systems_that_cant_be_read_is_named() {
+    let desk = Desk::new();
+    let cut = desk.file("cut.pem", &desk.ca.pem()[..300]);
+    let told = format!("a certificate in {} can't be read: its END line is missing", cut.display());
+    let variables = [("SSL_CERT_DIR", cut.parent().unwrap().to_str().unwrap())];
+    let text = fed_in(&variables, ["explain", "https://127.0.0.1/"], "").await;
+    assert!(lines(&text).contains(&&*format!("           not trusted: {told}")), "{}{}", text.out, text.err);
+    let report = reports(&fed_in(&variables, ["explain", "--report", "-", "https://127.0.0.1/"], "").await).remove(0);
+    assert_eq!(report["tls"]["skipped_roots"], json!([told]));
+}
+
 /// The way and who has chosen it are known before a name is looked up.
 #[tokio::test]
 async fn where_a_name_is_not_found_the_way_is_explained_all_the_same() {

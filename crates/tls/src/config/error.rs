@@ -1,6 +1,6 @@
-use crate::{PinError, SpecError, words};
+use crate::{PinError, SkippedRoot, SpecError, words};
 use rustls::pki_types::pem;
-use std::{error::Error as StdError, fmt, io, path::PathBuf};
+use std::{error::Error as StdError, fmt, io, path::PathBuf, sync::Arc};
 
 /// Why a [`TlsConfig`](crate::TlsConfig) can't be built.
 #[non_exhaustive]
@@ -9,6 +9,8 @@ pub enum TlsConfigError {
     NoProvider,
     /// There is no root certificate to trust.
     NoRoots,
+    /// The same, and this is why the system's are none: none of them can be read.
+    UnreadableRoots(Arc<[SkippedRoot]>),
     /// A root certificate can't be parsed.
     Root {
         /// Which of those that were given, or of all PEMs together: 1 is the first.
@@ -86,6 +88,9 @@ impl fmt::Display for TlsConfigError {
                 "no cryptography provider: set one, install a process default, or enable feature `aws-lc-rs` or `ring`",
             ),
             Self::NoRoots => f.write_str("there is no root certificate to trust"),
+            Self::UnreadableRoots(_) => {
+                f.write_str("there is no root certificate to trust, as the system's can't be read")
+            }
             Self::Root { number, source } => {
                 write!(f, "root certificate {number} can't be used: {}", words::of_webpki(source))
             }
@@ -138,6 +143,7 @@ impl StdError for TlsConfigError {
             Self::NoCrls | Self::CrlsOfPlatform | Self::IntermediatesOfPlatform => None,
             // Their words are this level's: what they print themselves is for programs.
             Self::Root { .. } | Self::Pem { .. } | Self::Crl { .. } | Self::Key(_) | Self::Identity(_) => None,
+            Self::UnreadableRoots(skipped) => skipped.first().map(|first| first as _),
             Self::Spec { source, .. } => Some(source),
             Self::KeyLog { source, .. } => Some(source),
             Self::Pin(error) | Self::EchHost(error) | Self::IdentityHost(error) | Self::InsecureFor(error) => {

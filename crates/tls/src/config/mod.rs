@@ -4,6 +4,8 @@ mod error;
 mod key_log;
 pub(crate) mod provider;
 mod roots;
+#[cfg(feature = "native-roots")]
+mod system_roots;
 mod tls_config;
 
 pub use self::{

@@ -1,3 +1,5 @@
+#[cfg(feature = "native-roots")]
+use super::system_roots;
 use crate::{TlsConfigError, anchors::Anchors};
 use rustls::pki_types::CertificateDer;
 
@@ -8,7 +10,8 @@ use rustls::pki_types::CertificateDer;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Roots {
-    /// The system's, read when the configuration is built; `SSL_CERT_FILE` and `SSL_CERT_DIR` take precedence.
+    /// The system's, read when the configuration is built; `SSL_CERT_FILE` and `SSL_CERT_DIR` take precedence. One that
+    /// can't be read is [skipped](crate::TlsConfig::skipped_roots).
     #[cfg(feature = "native-roots")]
     Native,
     /// Mozilla's, as of when this was built.
@@ -35,16 +38,12 @@ impl Default for Roots {
 }
 
 impl Roots {
-    /// These and some more roots. A system root that can't be parsed is skipped; a given one is an error.
+    /// These and some more roots. A system root that can't be read is skipped, and named; a given one is an error.
     pub(crate) fn anchors(self, more: &[CertificateDer<'static>]) -> Result<Anchors, TlsConfigError> {
         let mut anchors = Anchors::new(Vec::new());
         match self {
             #[cfg(feature = "native-roots")]
-            Self::Native => {
-                for root in rustls_native_certs::load_native_certs().certs {
-                    let _unreadable = anchors.add(&root);
-                }
-            }
+            Self::Native => anchors.skipped = system_roots::add_to(&mut anchors).into(),
             #[cfg(feature = "webpki-roots")]
             Self::WebPki => anchors = Anchors::new(webpki_roots::TLS_SERVER_ROOTS.to_vec()),
             #[cfg(feature = "platform-verifier")]
@@ -52,7 +51,11 @@ impl Roots {
             Self::Given(roots) => add_all(&mut anchors, &roots)?,
         }
         add_all(&mut anchors, more)?;
-        if anchors.is_empty() { Err(TlsConfigError::NoRoots) } else { Ok(anchors) }
+        match (anchors.is_empty(), &*anchors.skipped) {
+            (false, _) => Ok(anchors),
+            (true, []) => Err(TlsConfigError::NoRoots),
+            (true, _) => Err(TlsConfigError::UnreadableRoots(anchors.skipped)),
+        }
     }
 }
 

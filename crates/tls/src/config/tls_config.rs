@@ -1,5 +1,5 @@
 use crate::{
-    Pins, TlsConfigError, TlsError, TrustOutline, alpn,
+    Pins, SkippedRoot, TlsConfigError, TlsError, TrustOutline, alpn,
     ech::{GivenKeys, Offer},
     generation::Generation,
     identity::Identity,
@@ -197,6 +197,13 @@ impl TlsConfig {
         self.0.client.fips()
     }
 
+    /// What can't be read of the system's roots ([`Roots::Native`](crate::Roots)), and why: one file among many is
+    /// skipped, and the others are trusted all the same. Empty where all were read, or are none of these. The
+    /// [outline](crate::TlsLayer::outline) of a layer has it too.
+    pub fn skipped_roots(&self) -> &[SkippedRoot] {
+        self.0.verifier.skipped_roots().map_or(&[], |skipped| skipped)
+    }
+
     /// The name of its spec.
     pub(crate) fn spec(&self) -> &Arc<str> {
         &self.0.spec
@@ -218,6 +225,10 @@ impl TlsConfig {
     /// Who may vouch for a peer of this name.
     pub(crate) fn trust(&self, name: &str) -> TrustOutline {
         self.0.verifier.trust(name)
+    }
+
+    pub(crate) fn shared_skipped_roots(&self) -> Arc<[SkippedRoot]> {
+        self.0.verifier.skipped_roots().cloned().unwrap_or_default()
     }
 
     /// The roots that paths end at, as far as they are known.
