@@ -31,7 +31,7 @@
 //! Other stacks over rustls may verify and pin the same way, by [`TlsConfig::verifier`] or
 //! [`TlsConfig::rustls_config`]. These stand alone: all is decided within rustls' own handshake.
 //!
-//! One lock guards the sessions of a configuration. Where a configuration [can be replaced](TlsLayer::replaceable),
+//! One lock guards the sessions of a configuration, and one what it has verified for other stacks. Where a configuration [can be replaced](TlsLayer::replaceable),
 //! there is another for the present one, one for each generation's list of connections, and one for each stream's
 //! wakers. None is held while somebody is told.
 //!
@@ -91,6 +91,7 @@ mod described_path;
 mod ech;
 mod error;
 mod fault;
+mod foreign_sessions;
 mod generation;
 mod handle;
 mod handshake;

@@ -4,7 +4,15 @@
 //! within the same poll. Here there is no such handshake: so each call empties it itself. Otherwise a connection of
 //! ours whose poll drives a foreign handshake would take what that one has seen for its own.
 
-use crate::{TlsError, classify, handshake_capture::capture, identity::asked_by_a_stranger};
+use crate::{
+    TlsError, classify,
+    foreign_sessions::{ForeignSessions, VerifiedPeers},
+    handshake_capture::capture,
+    identity::asked_by_a_stranger,
+    peer,
+    sessions::Sessions,
+    verifier,
+};
 use rustls::{
     ClientConfig, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme,
     client::{
@@ -16,20 +24,20 @@ use rustls::{
 };
 use std::{fmt, sync::Arc};
 
-/// The most peers whose sessions a foreign stack keeps, by the store of
-/// [`TlsConfig::rustls_config`](crate::TlsConfig::rustls_config).
-const PEERS: usize = 256;
-
 /// What a configuration gives to foreign stacks: always the same, since rustls resumes a session only under the very
 /// same verifier and resolver.
 #[derive(Clone)]
 pub(crate) struct Standalone {
     pub(crate) verifier: Arc<dyn ServerCertVerifier>,
     pub(crate) client: ClientConfig,
+    sessions: Arc<Sessions>,
+    peers: Arc<VerifiedPeers>,
 }
 
-#[derive(Debug)]
-struct Verifier(Arc<dyn ServerCertVerifier>);
+struct Verifier {
+    verifier: Arc<verifier::Verifier>,
+    peers: Arc<VerifiedPeers>,
+}
 
 struct Resolver(Arc<dyn ResolvesClientCert>);
 
@@ -37,13 +45,27 @@ struct Resolver(Arc<dyn ResolvesClientCert>);
 
 impl Standalone {
     /// From the parts that our own connections have.
-    pub(crate) fn new(client: &ClientConfig, verifier: Arc<dyn ServerCertVerifier>) -> Self {
-        let verifier: Arc<dyn ServerCertVerifier> = Arc::new(Verifier(verifier));
+    pub(crate) fn new(client: &ClientConfig, verifier: Arc<verifier::Verifier>, sessions: Arc<Sessions>) -> Self {
+        let peers = Arc::new(VerifiedPeers::default());
+        let verifier: Arc<dyn ServerCertVerifier> = Arc::new(Verifier { verifier, peers: Arc::clone(&peers) });
         let mut client = client.clone();
         client.client_auth_cert_resolver = Arc::new(Resolver(Arc::clone(&client.client_auth_cert_resolver)));
-        client.resumption = Resumption::in_memory_sessions(PEERS);
         client.dangerous().set_certificate_verifier(Arc::clone(&verifier));
-        Self { verifier, client }
+        let mut standalone = Self { verifier, client, sessions, peers };
+        standalone.client.resumption = standalone.resumption(Arc::clone(&standalone.sessions));
+        standalone
+    }
+
+    /// The same with sessions of its own.
+    pub(crate) fn apart(&self) -> ClientConfig {
+        let mut client = self.client.clone();
+        client.resumption = self.resumption(self.sessions.others());
+        client
+    }
+
+    fn resumption(&self, sessions: Arc<Sessions>) -> Resumption {
+        let clock = Arc::clone(&self.client.time_provider);
+        Resumption::store(Arc::new(ForeignSessions::new(sessions, Arc::clone(&self.peers), clock)))
     }
 }
 
@@ -58,11 +80,16 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let (verified, captured) = capture(|| self.0.verify_server_cert(leaf, others, server, ocsp, now));
-        verified.map_err(|alert| match captured.refused {
+        let (verified, captured) = capture(|| self.verifier.verify_server_cert(leaf, others, server, ocsp, now));
+        let verified = verified.map_err(|alert| match captured.refused {
             Some(error) => classify::refused(*error, alert),
             None => alert,
-        })
+        })?;
+        if let Some(path) = captured.path {
+            self.verifier.tell(&peer::as_text(server), &path, now);
+            self.peers.add(server, path, now);
+        }
+        Ok(verified)
     }
 
     fn verify_tls12_signature(
@@ -71,7 +98,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, certificate, signature)
+        self.verifier.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -80,19 +107,25 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, certificate, signature)
+        self.verifier.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.verifier.supported_verify_schemes()
     }
 
     fn requires_raw_public_keys(&self) -> bool {
-        self.0.requires_raw_public_keys()
+        self.verifier.requires_raw_public_keys()
     }
 
     fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
-        self.0.root_hint_subjects()
+        self.verifier.root_hint_subjects()
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.verifier.fmt(f)
     }
 }
 

@@ -1,7 +1,17 @@
 use crate::{
-    Pins, SkippedRoot, TlsError, TrustOutline, anchors::Anchors, classify, described_path::describe, fault::Chain,
-    handshake_capture, ocsp::Issuer, path, path::Path, peer, pins::Pattern, revocation::Revocation, subject,
-    trusted_leaf,
+    Pins, SkippedRoot, TlsError, TrustOutline,
+    anchors::Anchors,
+    classify,
+    described_path::describe,
+    fault::Chain,
+    handshake_capture,
+    ocsp::Issuer,
+    path,
+    path::Path,
+    peer,
+    pins::{Pattern, Tell},
+    revocation::Revocation,
+    subject, trusted_leaf,
 };
 use rustls::{
     DigitallySignedStruct, SignatureScheme,
@@ -18,6 +28,8 @@ pub(crate) struct Verifier {
     pub(crate) trust: TrustStore,
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
     pub(crate) pins: Pins,
+    /// Who is told of pins that weren't enforced in a foreign stack.
+    pub(crate) tell: Option<Arc<Tell>>,
     pub(crate) revocation: Revocation,
     /// The hosts that aren't verified.
     pub(crate) exempt: Vec<Pattern>,
@@ -66,6 +78,13 @@ impl Verifier {
     /// What couldn't be read of the system's roots.
     pub(crate) fn skipped_roots(&self) -> Option<&Arc<[SkippedRoot]>> {
         if let TrustStore::Anchors(anchors) = &self.trust { Some(&anchors.skipped) } else { None }
+    }
+
+    /// Tells of a host that was let through by this path without its pins.
+    pub(crate) fn tell(&self, host: &str, path: &Path, now: UnixTime) {
+        if let Some(tell) = &self.tell {
+            self.pins.not_enforced(host, &path.pins, Some(now)).iter().for_each(|told| tell(told));
+        }
     }
 
     fn is_exempt(&self, name: &str) -> bool {

@@ -9,8 +9,12 @@ use rustls::{
     pki_types::UnixTime,
 };
 use skybridge_testkit::{certs::Ca, executor::run_until_idle, origin::Origin};
-use skybridge_tls::{TlsConfig, TlsError, rustls};
-use std::{io, sync::Arc, time::Duration};
+use skybridge_tls::{Pins, TlsConfig, TlsError, rustls};
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
 use support::{ADDR, World, trusting};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
@@ -164,4 +168,44 @@ fn a_host_has_its_pins_however_its_name_is_written() {
             verify(exempt(pattern)).unwrap();
         }
     }
+}
+
+/// Nobody observes it: who was given to the configuration is told, once a handshake.
+#[tokio::test(start_paused = true)]
+async fn pins_that_are_not_enforced_are_told_to_who_was_given() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["a.test"]);
+    let set = |pin: &str| Pins::new().pin("a.test", pin).unwrap();
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+    for (pins, told) in [
+        (set(WRONG).report_only(), "has none of its pins, which is only reported"),
+        (set(WRONG).until(long_ago), "have expired"),
+        (set(&root.pin()).report_only(), ""),
+        (Pins::new().pin("b.test", WRONG).unwrap().report_only(), ""),
+    ] {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let hears = Arc::clone(&heard);
+        let config = trusting(&root).pins(pins);
+        let config = config.on_pins_not_enforced(move |told| hears.lock().unwrap().push(told.to_string()));
+        let config = config.build().unwrap();
+        let world = World::h1(&cert);
+        assert!(!exchange(&world, config.rustls_config()).await.unwrap());
+        let first = std::mem::take(&mut *heard.lock().unwrap());
+        assert_eq!(first.len(), usize::from(!told.is_empty()), "{first:?}");
+        assert!(first.iter().all(|line| line.contains("a.test") && line.contains(told) && line.contains(WRONG)));
+        // No verifier is asked.
+        assert!(exchange(&world, config.rustls_config()).await.unwrap() && heard.lock().unwrap().is_empty());
+        // Our own connections have an observer.
+        world.exchange(&config, "https://a.test").await;
+        assert!(heard.lock().unwrap().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_by_a_pin_is_not_reported() {
+    let root = Ca::new("root");
+    let lenient = Pins::new().pin("a.test", WRONG).unwrap().report_only();
+    let config = trusting(&root).pins(lenient).pin("a.test", WRONG);
+    let config = config.on_pins_not_enforced(|told| panic!("{told}")).build().unwrap();
+    refused(&World::h1(&root.leaf(["a.test"])), config.rustls_config()).await;
 }

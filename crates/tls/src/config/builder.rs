@@ -8,7 +8,7 @@ use crate::{
     ConnectionSpec, Pins, Roots, TlsConfig, TlsConfigError, TlsVersion,
     ech::GivenKeys,
     identity::{ChooseIdentity, ClientIdentity, Given, Identity, IdentityRequest},
-    pins::Pattern,
+    pins::{Pattern, Tell},
     revocation::Revocation,
     sessions::{MEMORY, Sessions},
     spec::Resolved,
@@ -23,6 +23,7 @@ use rustls::{
         pem::{self, PemObject},
     },
 };
+use skybridge_core::PinsNotEnforced;
 use std::{
     fmt,
     ops::RangeInclusive,
@@ -38,6 +39,8 @@ pub struct TlsConfigBuilder {
     identities: Identities,
     revocation: Revocation,
     pins: Pins,
+    /// Who is told of pins that weren't enforced in a foreign stack.
+    tell: Option<Arc<Tell>>,
     versions: RangeInclusive<TlsVersion>,
     /// None where they are the default ones.
     specs: Vec<ConnectionSpec>,
@@ -82,6 +85,7 @@ impl TlsConfigBuilder {
             identities: Identities::default(),
             revocation: Revocation::default(),
             pins: Pins::new(),
+            tell: None,
             versions: TlsVersion::Tls12..=TlsVersion::Tls13,
             specs: Vec::new(),
             given_keys: GivenKeys::default(),
@@ -258,6 +262,24 @@ impl TlsConfigBuilder {
         self
     }
 
+    /// Who is told of a host that a [verifier that stands alone](TlsConfig::verifier) has let through without its pins,
+    /// because they have [expired](Pins::until) or are [for report only](Pins::report_only) (default: nobody). It is
+    /// called within the handshake, so it must not block; not for resumed ones. Our own connections tell the observer
+    /// instead ([`EventKind::PinsNotEnforced`](skybridge_core::EventKind)).
+    ///
+    /// ```
+    /// use skybridge_tls::{Pins, TlsConfig};
+    ///
+    /// let pins = Pins::new().pin("a.test", "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")?.report_only();
+    /// let config = TlsConfig::builder().pins(pins).on_pins_not_enforced(|told| eprintln!("{told}"));
+    /// # let _ = config;
+    /// # Ok::<_, skybridge_tls::PinError>(())
+    /// ```
+    pub fn on_pins_not_enforced(mut self, tell: impl Fn(&PinsNotEnforced) + Send + Sync + 'static) -> Self {
+        self.tell = Some(Arc::new(tell));
+        self
+    }
+
     /// The TLS versions to offer (default: 1.2 and 1.3); of [specs](Self::specs), what is outside of them is left out.
     pub fn versions(mut self, versions: RangeInclusive<TlsVersion>) -> Self {
         self.versions = versions;
@@ -423,6 +445,7 @@ impl TlsConfigBuilder {
             trust,
             algorithms: provider.signature_verification_algorithms,
             pins: self.pins.clone(),
+            tell: self.tell.clone(),
             revocation: self.revocation,
             exempt: self.insecure_for,
             most_intermediates: self.most_intermediates,
@@ -492,6 +515,7 @@ impl TlsConfigBuilder {
             identities: Identities::default(),
             revocation: self.revocation.clone(),
             pins: self.pins.clone(),
+            tell: self.tell.clone(),
             versions: self.versions.clone(),
             specs: self.specs.clone(),
             given_keys: GivenKeys::default(),

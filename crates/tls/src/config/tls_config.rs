@@ -104,7 +104,15 @@ impl TlsConfig {
     ///
     /// rustls resumes a session without asking a verifier, but only under the very `Arc` that had verified it. This one
     /// is the same for all clones of a configuration, and another for each that is built. So other pins mean another
-    /// `TlsConfig`, and no session that was made under the former ones is resumed, whoever keeps it.
+    /// `TlsConfig`, and no session that was made under the former ones is resumed, whoever keeps it. But what only time
+    /// changes is not looked at when a session is resumed: that the certificate has expired meanwhile, which the
+    /// sessions of [`rustls_config`](Self::rustls_config) end with. Elsewhere turn resumption off, or live with a session
+    /// being resumed for up to seven days.
+    ///
+    /// It stays as it is: what a [handle](crate::TlsHandle) replaces is the configuration of our own connections.
+    ///
+    /// There is no observer. Of pins that have expired or are for report only
+    /// [somebody](crate::TlsConfigBuilder::on_pins_not_enforced) else is told.
     ///
     /// Of an [insecure](crate::TlsConfigBuilder::insecure) configuration it accepts any certificate, and compares pins
     /// with the peer's own key. With `Roots::Platform` they are compared with that key alone as well.
@@ -119,11 +127,20 @@ impl TlsConfig {
     /// A client certificate that is for some hosts alone, or is chosen by a function, is shown to nobody: rustls
     /// doesn't tell for whom it is asked.
     ///
-    /// Sessions are kept for 256 peers, apart from those of our own connections, and are shared by all that this
-    /// configuration and its clones return. rustls tells them apart by name alone: for
-    /// [partitions](skybridge_core::Partition) set a `resumption` for each.
+    /// Sessions are kept for 256 peers, in as much memory as there is for those of our own connections
+    /// ([`session_memory`](crate::TlsConfigBuilder::session_memory)) and apart from them, and are shared by all that this
+    /// configuration and its clones return. None is resumed once a certificate has expired that its peer had when it was
+    /// made. rustls tells them apart by name alone: for [partitions](skybridge_core::Partition) see
+    /// [`rustls_config_apart`](Self::rustls_config_apart). With another `resumption`, or another clock, what is said of
+    /// the [verifier](Self::verifier) holds.
     pub fn rustls_config(&self) -> ClientConfig {
         self.standalone().client.clone()
+    }
+
+    /// As [`rustls_config`](Self::rustls_config), with sessions of its own: for a
+    /// [partition](skybridge_core::Partition), as to a server that tracks its clients a session is as good as a cookie.
+    pub fn rustls_config_apart(&self) -> ClientConfig {
+        self.standalone().apart()
     }
 
     /// The same roots, pins, versions and provider, without a client certificate, and with sessions of its own. It
@@ -161,7 +178,17 @@ impl TlsConfig {
     }
 
     pub(crate) fn standalone(&self) -> &Standalone {
-        self.0.standalone.get_or_init(|| Standalone::new(&self.0.client, Arc::<Verifier>::clone(&self.0.verifier)))
+        let Inner { client, verifier, sessions, .. } = &*self.0;
+        self.0.standalone.get_or_init(|| Standalone::new(client, Arc::clone(verifier), sessions.others()))
+    }
+
+    /// The same by another clock.
+    #[cfg(test)]
+    pub(crate) fn with_clock(&self, clock: Arc<dyn TimeProvider>) -> Self {
+        let mut inner = Inner::clone(&self.0);
+        inner.client.time_provider = clock;
+        inner.standalone = OnceLock::new();
+        Self::new(inner)
     }
 
     /// The same, with sessions and connections of its own.

@@ -4,6 +4,9 @@ use super::{Pin, Pins};
 use rustls::pki_types::UnixTime;
 use skybridge_core::{NotEnforced, PinsNotEnforced};
 
+/// Who is told, where there is no observer.
+pub(crate) type Tell = dyn Fn(&PinsNotEnforced) + Send + Sync;
+
 impl Pins {
     /// What is to be told of a host that was let through with this path: which of its pins have expired, and whether
     /// it has none of those for report only.

@@ -2,6 +2,7 @@ mod lenient;
 mod pin;
 mod terms;
 
+pub(crate) use self::lenient::Tell;
 pub use self::pin::{Pin, PinError};
 use self::terms::Terms;
 
@@ -119,7 +120,8 @@ impl Pins {
     /// Refuses nobody by the pins of this set: a peer that has none of them is told to the observer
     /// ([`EventKind::PinsNotEnforced`](skybridge_core::EventKind)), and let through. It shares no connection with
     /// another host, though. For trying pins out before they can lock anybody out. A
-    /// [verifier that stands alone](crate::TlsConfig::verifier) has no observer, and says nothing.
+    /// [verifier that stands alone](crate::TlsConfig::verifier) has no observer, and tells
+    /// [who was given to it](crate::TlsConfigBuilder::on_pins_not_enforced).
     pub fn report_only(mut self) -> Self {
         self.terms.report_only = true;
         self
