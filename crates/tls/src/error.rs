@@ -1,7 +1,10 @@
 use crate::{Pin, PinMismatch, invalid_certificate::InvalidCertificate, ocsp::StapleFault, words, x509};
 use der::DateTime;
-use rustls::pki_types::{CertificateDer, UnixTime};
-use skybridge_core::{Advice, BoxError};
+use rustls::{
+    AlertDescription,
+    pki_types::{CertificateDer, UnixTime},
+};
+use skybridge_core::{Advice, BoxError, TlsAlert};
 use std::{
     error::Error as StdError,
     fmt, io,
@@ -133,6 +136,9 @@ pub enum TlsError {
     },
     /// The name to verify is neither a DNS name nor an IP address.
     NotAName(Box<str>),
+    /// The peer asked for a certificate of the client, was shown none, and refused the handshake with this alert. In
+    /// TLS 1.2 many peers have no better word for it than `handshake_failure` (RFC 5246, section 7.4.6).
+    NoClientCertificate(TlsAlert),
     /// The handshake failed: an alert, no common version or cipher suite, a client certificate that the peer rejects,
     /// or a peer that doesn't speak TLS.
     Handshake(rustls::Error),
@@ -195,6 +201,18 @@ impl TlsError {
             Self::EchRejected { retry_configs, .. } => Self::rejected(Some(public_name), retry_configs),
             error if error.verified_name().is_some_and(is_public) => {
                 Self::EchPublicName { public_name: public_name.into(), source: error.into() }
+            }
+            error => error,
+        }
+    }
+
+    /// The same of a handshake in which the peer asked for a certificate of the client, and was shown none.
+    pub(crate) fn after_showing_none(self) -> Self {
+        match self {
+            Self::Handshake(rustls::Error::AlertReceived(alert))
+                if alert == AlertDescription::HandshakeFailure || words::alert(alert).is_certificate() =>
+            {
+                Self::NoClientCertificate(words::alert(alert))
             }
             error => error,
         }
@@ -299,6 +317,7 @@ impl TlsError {
             Self::Handshake(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
                 Advice::NotTls
             }
+            Self::NoClientCertificate(_) => Advice::ClientCertificate,
             Self::Handshake(rustls::Error::AlertReceived(alert)) if words::alert(*alert).is_certificate() => {
                 Advice::ClientCertificate
             }
@@ -312,7 +331,7 @@ impl TlsError {
 
     /// Whether no other route may be tried: it would only find somebody else who can't prove to be this peer.
     pub(crate) fn is_fatal(&self) -> bool {
-        !self.is_ech() && !matches!(self, Self::Handshake(_) | Self::Io(_))
+        !self.is_ech() && !matches!(self, Self::Handshake(_) | Self::NoClientCertificate(_) | Self::Io(_))
     }
 
     /// Whether the origin's name would have had to be sent in the clear: Encrypted Client Hello was rejected, or is
@@ -375,6 +394,9 @@ impl fmt::Display for TlsError {
                 write!(f, "the keys to encrypt the name {name} with, as Encrypted Client Hello would, can't be used")
             }
             Self::NotAName(name) => write!(f, "`{name}` is not a name that a certificate can be issued for"),
+            Self::NoClientCertificate(alert) => {
+                write!(f, "the peer asked for a certificate of the client, and got none (alert {})", alert.name())
+            }
             Self::Handshake(error) => f.write_str(&words::of_handshake(error)),
             Self::Io(_) => f.write_str("the connection failed during the TLS handshake"),
         }
@@ -394,8 +416,8 @@ impl StdError for TlsError {
             Self::PinMismatch(mismatch) => Some(&**mismatch),
             Self::EchRequired { source: Some(error), .. } => Some(error),
             Self::EchPublicName { source, .. } => Some(&**source),
-            // Its words are this level's.
-            Self::Handshake(_) => None,
+            // Their words are this level's.
+            Self::Handshake(_) | Self::NoClientCertificate(_) => None,
             Self::Io(error) => Some(error),
             _ => None,
         }

@@ -35,7 +35,10 @@ pub(crate) async fn handshake<I: Io>(
     let mut stream = match connected.await {
         Ok(stream) => stream,
         Err(error) => {
-            let error = store.refused().unwrap_or_else(|| classify::handshake(error, &peer.text));
+            let error = store.refused().unwrap_or_else(|| match classify::handshake(error, &peer.text) {
+                error if store.has_shown_none() => error.after_showing_none(),
+                error => error,
+            });
             return Err(match ech.and_then(Offer::public_name) {
                 Some(public_name) => error.beside(public_name, &peer.text),
                 None => error,

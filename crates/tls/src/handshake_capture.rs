@@ -16,11 +16,13 @@ pub(crate) struct Captured {
     pub(crate) refused: Option<Box<TlsError>>,
     /// The peer requested a client certificate, and was sent one.
     pub(crate) client_auth: bool,
+    /// The peer requested a client certificate, and was sent none.
+    pub(crate) shown_none: bool,
 }
 
 thread_local! {
     static CAPTURED: RefCell<Captured> =
-        const { RefCell::new(Captured { path: None, refused: None, client_auth: false }) };
+        const { RefCell::new(Captured { path: None, refused: None, client_auth: false, shown_none: false }) };
 }
 
 /// Notes a finding. Called by the verifier and the resolver.

@@ -4,13 +4,15 @@
 mod support;
 
 use base64::Engine as _;
-use skybridge_core::{ConnectOptions, Connector, Partition, TlsConnect};
+use skybridge_core::{Advice, ConnectOptions, Connector, Partition, TlsConnect};
 use skybridge_testkit::{
     certs::{Ca, Cert},
+    fixtures,
+    net::Conn,
     origin::{Builder, Origin},
 };
 use skybridge_tls::{
-    ClientIdentity, TlsConfig, TlsConfigBuilder, TlsConfigError, TlsLayer,
+    ClientIdentity, TlsConfig, TlsConfigBuilder, TlsConfigError, TlsError, TlsLayer,
     rustls::{
         DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
         client::danger::HandshakeSignatureValid,
@@ -20,8 +22,8 @@ use skybridge_tls::{
     },
 };
 use std::sync::{Arc, Mutex};
-use support::{World, trusting};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use support::{ADDR, World, message, tls_error, trusting};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
 use tokio_rustls::TlsAcceptor;
 
 fn pem(me: &Cert) -> (String, String) {
@@ -291,6 +293,75 @@ async fn keys_of_each_format_and_certificates_of_version_1_are_shown() {
             let (link, seen) = tokio::join!(world.connect_by(&config, route), accepting);
             assert_eq!(seen.unwrap(), [der(chain)]);
             assert!(link.unwrap().info.tls.unwrap().client_auth);
+        }
+    }
+}
+
+/// Whom a server refuses before its own half is encrypted is told so with this alert in the place of its own.
+async fn saying(alert: u8, server: Conn, client: Conn) {
+    let (mut from_server, mut to_server) = split(server);
+    let (mut from_client, mut to_client) = split(client);
+    let up = async {
+        let _ = tokio::io::copy(&mut from_client, &mut to_server).await;
+    };
+    let down = async {
+        let mut bytes = [0; 4096];
+        while let Ok(read @ 1..) = from_server.read(&mut bytes).await {
+            // A record of its own: an alert of TLS 1.2, of two bytes, that is fatal.
+            if let [21, 3, 3, 0, 2, 2, own] = &mut bytes[..read] {
+                *own = alert;
+            }
+            if to_client.write_all(&bytes[..read]).await.is_err() {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        () = up => {}
+        () = down => {}
+    }
+}
+
+/// A server of TLS 1.2 may have no better word for it than that the handshake failed.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_after_showing_none_says_that_a_certificate_was_asked_for() {
+    let (root, clients, others) = (Ca::new("root"), Ca::new("clients"), Ca::new("others"));
+    let stranger = others.client("stranger");
+    let (asked, plain) = (Some(Advice::ClientCertificate), Some(Advice::NothingInCommon));
+    let got_none = "the peer asked for a certificate of the client, and got none";
+    let refused = "the peer refused the handshake";
+    for (has, alert, told, name, advice) in [
+        (None, 40, got_none, "handshake_failure", asked),
+        (None, 42, got_none, "bad_certificate", asked),
+        (None, 49, got_none, "access_denied", asked),
+        (None, 116, got_none, "certificate_required", asked),
+        // It has nothing to do with the certificate.
+        (None, 80, refused, "internal_error", plain),
+        // It was shown one, and doesn't say what is wrong with it.
+        (Some(&stranger), 40, refused, "handshake_failure", plain),
+        (Some(&stranger), 46, refused, "certificate_unknown", asked),
+    ] {
+        let origin = Origin::h1().tls(&root.leaf(["a.test"])).require_client_cert(&clients).tls12();
+        let world = World::new(origin);
+        let behind = world.net.connector();
+        let relayed = fixtures::route("http://a.test", [ADDR], world.executor.ctx());
+        let addr = "192.0.2.2:443";
+        let _relay = world.net.listen(addr.parse().unwrap()).serve(move |_, client| {
+            let (mut behind, relayed) = (behind.clone(), relayed.clone());
+            async move { saying(alert, behind.connect(relayed).await.unwrap().io, client).await }
+        });
+        // Of the identities of a host that it is not for, there is none either.
+        for for_others in [false, true] {
+            let config = trusting(&root);
+            let config = if for_others { config.with(Some("b.test"), &stranger) } else { config };
+            let config = if let Some(me) = has { config.with(Some("a.test"), me) } else { config }.build().unwrap();
+            let route = fixtures::route("https://a.test", [addr], world.executor.ctx());
+            let error = world.connect_by(&config, route).await.unwrap_err();
+            let said = message(&error);
+            assert!(said.contains(told) && said.contains(&format!("alert {name}")), "{alert}: {said}");
+            assert_eq!((error.advice(), error.is_fatal()), (advice, false), "{said}");
+            let is_none = matches!(tls_error(&error), TlsError::NoClientCertificate(it) if it.code() == alert);
+            assert_eq!(is_none, told == got_none, "{said}");
         }
     }
 }

@@ -92,10 +92,12 @@ fn for_host<'a>(
 
 impl ResolvesClientCert for Identity {
     fn resolve(&self, issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        let identity = self.choose(issuers, schemes)?;
-        identity.signs_by(schemes).then_some(())?;
-        handshake_capture::record(|captured| captured.client_auth = true);
-        Some(identity.into_rustls())
+        let identity = self.choose(issuers, schemes).filter(|identity| identity.signs_by(schemes));
+        handshake_capture::record(|captured| match identity {
+            Some(_) => captured.client_auth = true,
+            None => captured.shown_none = true,
+        });
+        identity.map(ClientIdentity::into_rustls)
     }
 
     fn has_certs(&self) -> bool {

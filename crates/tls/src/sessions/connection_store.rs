@@ -49,11 +49,17 @@ impl ConnectionStore {
         all.path = captured.path.or(all.path.take());
         all.refused = captured.refused.or(all.refused.take());
         all.client_auth |= captured.client_auth;
+        all.shown_none |= captured.shown_none;
     }
 
     /// Why the verifier refused the peer, if it did.
     pub(crate) fn refused(&self) -> Option<TlsError> {
         self.state().captured.refused.take().map(|error| *error)
+    }
+
+    /// Whether the peer asked for a certificate of the client, and was sent none.
+    pub(crate) fn has_shown_none(&self) -> bool {
+        self.state().captured.shown_none
     }
 
     /// Called when the handshake is over. Returns what was verified during it, or on the connection whose session was

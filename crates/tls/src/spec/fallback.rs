@@ -52,6 +52,7 @@ mod tests {
             (TlsError::Handshake(Error::AlertReceived(AlertDescription::CertificateRequired)), false),
             (TlsError::Handshake(Error::AlertReceived(AlertDescription::BadCertificate)), false),
             (TlsError::Handshake(Error::AlertReceived(AlertDescription::NoApplicationProtocol)), false),
+            (TlsError::NoClientCertificate(words::alert(AlertDescription::HandshakeFailure)), false),
             (TlsError::NoHttp2, false),
             // The peer isn't who it should be.
             (TlsError::Handshake(Error::NoCertificatesPresented), false),
