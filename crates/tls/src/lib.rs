@@ -133,6 +133,7 @@ pub use self::{
     outline::{EchOutline, TlsOutline},
     pins::{Pin, PinError, PinMismatch, Pins},
     service::{Tls, TlsConnecting},
+    sessions::{Session, SessionPeer, SessionStore},
     skipped_root::SkippedRoot,
     spec::{ConnectionSpec, FallbackFailed, SpecError},
     tls_connector::{ProxyTlsConnecting, TlsConnector},

@@ -10,7 +10,7 @@ use crate::{
     identity::{ChooseIdentity, ClientIdentity, Given, Identity, IdentityRequest},
     pins::{Pattern, Tell},
     revocation::Revocation,
-    sessions::{MEMORY, Sessions},
+    sessions::{MEMORY, SessionStore, Sessions},
     spec::Resolved,
     verifier::{TrustStore, Verifier},
 };
@@ -52,6 +52,7 @@ pub struct TlsConfigBuilder {
     provider: Option<Arc<CryptoProvider>>,
     key_log: Option<KeyLogTo>,
     session_memory: usize,
+    session_store: Option<Arc<dyn SessionStore>>,
     error: Option<TlsConfigError>,
 }
 
@@ -96,6 +97,7 @@ impl TlsConfigBuilder {
             provider: None,
             key_log: None,
             session_memory: MEMORY,
+            session_store: None,
             error: None,
         }
     }
@@ -412,6 +414,17 @@ impl TlsConfigBuilder {
         self
     }
 
+    /// Keeps the sessions that may be resumed in this [store](SessionStore) (default: none, they are kept in the memory
+    /// that [`session_memory`](Self::session_memory) allows). Several configurations may have the same one: what is kept
+    /// apart otherwise is kept apart in it. It has no part in what [`rustls_config`](TlsConfig::rustls_config) returns.
+    ///
+    /// `session_memory` then bounds what else is remembered of peers, the kind of key exchange that each has chosen; at 0
+    /// the store is never asked, and each handshake is a full one.
+    pub fn session_store(mut self, store: Arc<dyn SessionStore>) -> Self {
+        self.session_store = Some(store);
+        self
+    }
+
     /// Builds the configuration. Opens the key log, if there is to be one. Reads the system's roots, if they are to be
     /// trusted, and draws a first random byte: the first of a process takes aws-lc-rs tens of milliseconds, which no
     /// handshake should have to wait for.
@@ -471,7 +484,7 @@ impl TlsConfigBuilder {
                 verifier: Arc::clone(&verifier),
                 identity: Arc::clone(&identity),
                 pins: self.pins.clone(),
-                sessions: Sessions::new(self.session_memory),
+                sessions: Sessions::new(self.session_memory, self.session_store.clone()),
                 generation: None,
                 given_keys: self.given_keys.clone(),
                 tls13,
@@ -526,6 +539,7 @@ impl TlsConfigBuilder {
             provider: self.provider.clone(),
             key_log: self.key_log.clone(),
             session_memory: self.session_memory,
+            session_store: self.session_store.clone(),
             error: None,
         }
     }

@@ -479,3 +479,82 @@ impl TlsVersion {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Roots, Session, SessionPeer, SessionStore, handshake_capture, sessions::SessionKey};
+    use rustls::{
+        ClientConnection, ServerConnection,
+        pki_types::{ServerName, UnixTime},
+    };
+    use skybridge_testkit::certs::Ca;
+    use std::time::Duration;
+
+    /// Keeps the last one.
+    #[derive(Default)]
+    struct Last(Mutex<Option<Session>>);
+
+    impl SessionStore for Last {
+        fn insert(&self, _: &SessionPeer, session: Session) {
+            *self.0.lock() = Some(session);
+        }
+
+        fn take(&self, peer: &SessionPeer) -> Option<Session> {
+            self.0.lock().take_if(|session| session.peer() == peer)
+        }
+    }
+
+    /// Shakes hands in memory, and reads all tickets.
+    fn shake_hands(mut client: ClientConnection, mut server: ServerConnection) {
+        for _ in 0..8 {
+            let mut bytes = Vec::new();
+            while client.wants_write() {
+                client.write_tls(&mut bytes).unwrap();
+            }
+            let mut read = &bytes[..];
+            while !read.is_empty() {
+                server.read_tls(&mut read).unwrap();
+                server.process_new_packets().unwrap();
+            }
+            bytes.clear();
+            while server.wants_write() {
+                server.write_tls(&mut bytes).unwrap();
+            }
+            let mut read = &bytes[..];
+            while !read.is_empty() {
+                client.read_tls(&mut read).unwrap();
+                client.process_new_packets().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_session_is_not_offered_once_the_certificate_has_expired() {
+        let root = Ca::new("root");
+        let server = Arc::new(root.leaf(["a.test"]).server(&[]));
+        let name = ServerName::try_from("a.test").unwrap();
+        let key = SessionKey { partition: None, name: name.clone(), port: Some(443) };
+        let before = UnixTime::now();
+        let after = UnixTime::since_unix_epoch(Duration::from_secs(1 << 40));
+        for version in TlsVersion::ALL {
+            for is_given in [false, true] {
+                for (now, is_valid) in [(before, true), (after, false)] {
+                    let config = TlsConfig::builder().roots(Roots::Given(vec![root.der()])).versions(version..=version);
+                    let store = Arc::new(Last::default());
+                    let config = if is_given { config.session_store(store) } else { config }.build().unwrap();
+                    let text = "a.test".into();
+                    let peer = Peer { name: name.clone(), text, host: None, http_versions: None, session: key.clone() };
+                    let (client, _) = config.for_connection(&peer, None).unwrap();
+                    let client = ClientConnection::new(Arc::new(client), name.clone()).unwrap();
+                    let server = ServerConnection::new(Arc::clone(&server)).unwrap();
+                    handshake_capture::capture(|| shake_hands(client, server));
+                    let sessions = &config.0.sessions;
+                    let (tls13, tls12) = (sessions.take_tls13(&key, now), sessions.tls12(&key, now));
+                    let expected = (is_valid && version == TlsVersion::Tls13, is_valid && version == TlsVersion::Tls12);
+                    assert_eq!((tls13.is_some(), tls12.is_some()), expected, "{version:?}, given {is_given}");
+                }
+            }
+        }
+    }
+}

@@ -157,7 +157,7 @@ mod tests {
     fn store() -> ConnectionStore {
         let name = ServerName::try_from("a.test").unwrap();
         let key = SessionKey { partition: None, name, port: None };
-        ConnectionStore::new(Sessions::new(crate::sessions::MEMORY), key, Arc::new(DefaultTimeProvider))
+        ConnectionStore::new(Sessions::new(crate::sessions::MEMORY, None), key, Arc::new(DefaultTimeProvider))
     }
 
     fn has_path(store: &ConnectionStore, path: &Arc<Path>) -> bool {

@@ -1,14 +1,20 @@
 mod connection_store;
+mod given;
+mod session;
 
-pub(crate) use self::connection_store::ConnectionStore;
+pub use self::given::{Session, SessionPeer, SessionStore};
+pub(crate) use self::{
+    connection_store::ConnectionStore,
+    session::{SessionFacts, SessionKey},
+};
 
-use crate::path::Path;
+use self::{given::GivenStore, session::SESSION};
 use rustls::{
     NamedGroup,
     client::{Tls12ClientSessionValue, Tls13ClientSessionValue},
-    pki_types::{ServerName, UnixTime},
+    pki_types::UnixTime,
 };
-use skybridge_core::{Partition, sync::Mutex};
+use skybridge_core::sync::Mutex;
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
@@ -19,28 +25,8 @@ use std::{
 pub(crate) const MEMORY: usize = 1 << 20;
 /// The most TLS 1.3 tickets that are kept for each peer: a ticket is used once.
 const TICKETS: usize = 8;
-/// What a session takes beside the certificates of its peer: its ticket, whose size rustls doesn't tell, its secret,
-/// and what is around them.
-const SESSION: usize = 640;
 /// What a peer takes beside its sessions.
 const PEER: usize = 768;
-
-/// Whose session it is. A session of one partition is never offered on behalf of another: to a peer that tracks its
-/// clients a ticket is as good as a cookie.
-#[derive(Clone, Eq, Hash, PartialEq)]
-pub(crate) struct SessionKey {
-    pub(crate) partition: Option<Partition>,
-    pub(crate) name: ServerName<'static>,
-    pub(crate) port: Option<u16>,
-}
-
-/// What a resumed connection inherits, since no certificate is sent on it and the verifier isn't called.
-#[derive(Clone)]
-pub(crate) struct SessionFacts {
-    pub(crate) path: Arc<Path>,
-    /// A client certificate was sent.
-    pub(crate) client_auth: bool,
-}
 
 /// The sessions of a configuration, each with the facts of the connection that it comes from. Bounded by what they
 /// take: the oldest peer is evicted first.
@@ -48,6 +34,8 @@ pub(crate) struct Sessions {
     cache: Mutex<PeerCache>,
     /// In bytes, estimated; 0: none are kept.
     most: usize,
+    /// Where they are kept instead, all but the groups, which are no secret.
+    given: Option<GivenStore>,
 }
 
 #[derive(Default)]
@@ -73,13 +61,16 @@ struct PeerSessions {
 // === impl Sessions ===
 
 impl Sessions {
-    pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { cache: Mutex::default(), most })
+    /// In a user's store, if one is given and there are to be any.
+    pub(crate) fn new(most: usize, given: Option<Arc<dyn SessionStore>>) -> Arc<Self> {
+        let given = given.filter(|_| most > 0).map(GivenStore::new);
+        Arc::new(Self { cache: Mutex::default(), most, given })
     }
 
     /// As many others.
     pub(crate) fn others(&self) -> Arc<Self> {
-        Self::new(self.most)
+        let given = self.given.as_ref().map(GivenStore::others);
+        Arc::new(Self { cache: Mutex::default(), most: self.most, given })
     }
 
     pub(crate) fn group(&self, key: &SessionKey) -> Option<NamedGroup> {
@@ -91,11 +82,17 @@ impl Sessions {
     }
 
     pub(crate) fn tls12(&self, key: &SessionKey, now: UnixTime) -> Option<(Tls12ClientSessionValue, SessionFacts)> {
+        if let Some(given) = &self.given {
+            return given.tls12(key, now);
+        }
         let (session, facts) = self.cache().peers.get(key)?.tls12.as_deref().cloned()?;
         facts.path.is_valid_at(now).then_some((session, facts))
     }
 
     pub(crate) fn set_tls12(&self, key: &SessionKey, session: Option<(Tls12ClientSessionValue, SessionFacts)>) {
+        if let Some(given) = &self.given {
+            return given.set_tls12(key, session);
+        }
         if session.is_some() || self.cache().peers.contains_key(key) {
             self.change(key, |peer| peer.tls12 = session.map(Box::new));
         }
@@ -107,6 +104,9 @@ impl Sessions {
         key: &SessionKey,
         now: UnixTime,
     ) -> Option<(Tls13ClientSessionValue, SessionFacts)> {
+        if let Some(given) = &self.given {
+            return given.take_tls13(key, now);
+        }
         let mut cache = self.cache();
         let tickets = &mut cache.peers.get_mut(key)?.tls13;
         tickets.retain(|(_, facts)| facts.path.is_valid_at(now));
@@ -116,6 +116,9 @@ impl Sessions {
     }
 
     pub(crate) fn add_tls13(&self, key: &SessionKey, ticket: Tls13ClientSessionValue, facts: SessionFacts) {
+        if let Some(given) = &self.given {
+            return given.add_tls13(key, ticket, facts);
+        }
         self.change(key, |peer| {
             if peer.tls13.len() == TICKETS {
                 peer.tls13.pop_front();
