@@ -68,7 +68,7 @@ struct Fence {
     allowed: &'static [&'static str],
 }
 
-const FENCES: [Fence; 33] = [
+const FENCES: [Fence; 34] = [
     fence("axum", &[]),
     fence("der", &["skybridge-tls"]),
     fence("dns-lookup", &["skybridge-dns"]),
