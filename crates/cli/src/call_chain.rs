@@ -4,7 +4,9 @@
 use crate::{
     archived,
     args::{Args, Seconds},
-    client, head, job_url,
+    client,
+    cookies::Asked,
+    head, job_url,
     jobs::Job,
     layers::{CountedBody, counted_upload},
     observer::CallObserver,
@@ -103,6 +105,10 @@ impl<'a> CallChain<'a> {
         let options =
             self.shared.options(request.uri()).map_err(CallError::Usage)?.call(call).timeouts(self.timeouts());
         request.extensions_mut().insert(options);
+        let asked = Asked::of(request.uri(), request.headers());
+        if let Some(jar) = &self.shared.jar {
+            jar.add_to(&mut request, &asked, self.shared.observer.runtime.wall_now());
+        }
         self.state().current.heads = archived::requested(&request, &self.shared.args, self.shared.secrets);
         if self.shared.args.request.verbose > 0 {
             self.shared.observer.announce(call, verbose::lines(&request, self.shared.secrets));
@@ -114,6 +120,7 @@ impl<'a> CallChain<'a> {
         let uri = request.uri().clone();
         let response = self.response(call, request).await?;
         let (head, is_shown) = self.response_head(&response, &uri);
+        self.keep_cookies(response.headers(), &asked);
         self.write_head(head, is_shown).await?;
         let received = Arc::clone(&self.state().received);
         Ok(response.map(|body| CountedBody::new(body, received)))
@@ -243,6 +250,14 @@ impl<'a> CallChain<'a> {
         state.current.redirect =
             location.filter(|_| !request.location).and_then(|to| job_url::joined(uri, to.as_bytes()));
         (head, request.include || request.head)
+    }
+
+    fn keep_cookies(&self, headers: &HeaderMap, asked: &Asked) {
+        let Some(jar) = &self.shared.jar else { return };
+        let noted = jar.note(headers, asked, self.shared.observer.runtime.wall_now());
+        if self.shared.args.request.verbose > 0 {
+            noted.iter().for_each(verbose::cookie);
+        }
     }
 
     /// # Errors

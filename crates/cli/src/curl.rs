@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [CurlFlag; 153] = [
+const FLAGS: [CurlFlag; 151] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -46,7 +46,6 @@ const FLAGS: [CurlFlag; 153] = [
     flag("basic", None, Value::None, Some("leave it out, -u is sent so")),
     flag("ca-native", None, Value::None, Some("leave it out, it is the default")),
     flag("compressed-ssh", None, Value::None, None),
-    flag("cookie-jar", Some('c'), Value::Plain, Some("-D FILE, and its set-cookie by -b NAME=VALUE")),
     flag("create-file-mode", None, Value::Plain, None),
     flag("crlf", None, Value::None, None),
     flag("delegation", None, Value::Plain, None),
@@ -86,7 +85,6 @@ const FLAGS: [CurlFlag; 153] = [
     flag("ignore-content-length", None, Value::None, Some("--http1.1")),
     flag("ip-tos", None, Value::Plain, None),
     flag("ipfs-gateway", None, Value::Plain, None),
-    flag("junk-session-cookies", Some('j'), Value::None, None),
     flag("keepalive-cnt", None, Value::Plain, None),
     flag("krb", None, Value::Plain, None),
     flag("libcurl", None, Value::Plain, None),

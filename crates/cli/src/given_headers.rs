@@ -25,7 +25,7 @@ pub(crate) fn given_headers(args: &Args, content_type: Option<HeaderValue>) -> H
     headers.extend(given.user.as_ref().and_then(|user| user.0.header()).map(|value| (header::AUTHORIZATION, value)));
     headers.extend(given.referer.clone().map(|value| (header::REFERER, value)));
     headers.extend(given.range.clone().map(|value| (header::RANGE, value)));
-    headers.extend(joined(&given.cookie).map(|value| (header::COOKIE, value)));
+    headers.extend(args.cookies.given().map(|value| (header::COOKIE, value)));
     // Default headers are replaced by those on the command line.
     for given in &args.request.header {
         let (Header::Set(name, _) | Header::Without(name)) = given;
@@ -37,12 +37,4 @@ pub(crate) fn given_headers(args: &Args, content_type: Option<HeaderValue>) -> H
         }
     }
     headers
-}
-
-/// Cookies in one field, as the one of a browser.
-fn joined(cookies: &[HeaderValue]) -> Option<HeaderValue> {
-    let all = cookies.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b"; "[..]);
-    let mut value = HeaderValue::from_bytes(&all).ok().filter(|value| !value.is_empty())?;
-    value.set_sensitive(true);
-    Some(value)
 }

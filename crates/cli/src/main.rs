@@ -14,6 +14,7 @@ mod call_chain;
 mod certificate;
 mod client;
 mod connect_to;
+mod cookies;
 mod curl;
 mod decode;
 mod dump;

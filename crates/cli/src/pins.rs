@@ -74,7 +74,7 @@ impl Looked {
         let verifying = Connects::of(&args, observer())?.client;
         args.tls.insecure = true;
         let connects = Connects::of(&args, observer())?;
-        Ok(Self { shared: Shared::new(args, connects, None, next)?, verifying, accepts })
+        Ok(Self { shared: Shared::new(args, connects, None, next, &Arc::default())?, verifying, accepts })
     }
 
     /// Looks at the server of this URL, and once more without verification where that fails.

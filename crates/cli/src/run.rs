@@ -91,6 +91,7 @@ pub(crate) async fn run(parts: Vec<Part>) -> Result<Exit, StartError> {
         return written.map_or_else(|why| Err(StartError(Exit::WRITE, why)), |()| Ok(Exit::INTERRUPTED));
     }
     let written = reporter.timelines.as_ref().map_or(Ok(()), |timelines| timelines.finish(false));
+    let written = written.and(write_cookies(&parts).await);
     close(parts).await;
     match written {
         Err(why) if reporter.exit() == Exit::OK => Err(StartError(Exit::WRITE, why)),
@@ -109,13 +110,24 @@ async fn interrupt(parts: &[Listed], reporter: &Arc<Reporter>) -> Result<(), Str
     timeout(OUTPUT_TIMEOUT, written).await.ok().and_then(Result::ok).unwrap_or(Ok(()))
 }
 
+/// To the file of each `-c`.
+async fn write_cookies(parts: &[Listed]) -> Result<(), String> {
+    for Shared { jar, args, observer, .. } in parts.iter().map(|part| &*part.shared) {
+        let (Some(jar), Some(path)) = (jar.clone(), args.cookies.cookie_jar.clone()) else { continue };
+        let (now, name) = (observer.runtime.wall_now(), path.display().to_string());
+        let written = blocking(move || jar.write(&path, now)).await.and_then(|written| written);
+        written.map_err(|error| format!("({}) {name}: {error}", Exit::WRITE))?;
+    }
+    Ok(())
+}
+
 /// Makes the clients, one for all parts in which it is the same, and numbers the calls.
 pub(crate) fn list(
     parts: Vec<Part>,
     observer: impl Fn() -> CallObserver,
     meters: Option<Meters>,
 ) -> Result<Vec<Listed>, StartError> {
-    let next = Arc::new(AtomicU64::new(1));
+    let (next, jar) = (Arc::new(AtomicU64::new(1)), Arc::default());
     let (mut known, mut listed) = (Vec::<(ClientKey, Connects)>::new(), Vec::with_capacity(parts.len()));
     for Part { args, client } in parts {
         let connects = match known.iter().find(|(key, _)| *key == client) {
@@ -123,7 +135,7 @@ pub(crate) fn list(
             None => Connects::of(&args, observer())?,
         };
         known.push((client, connects.clone()));
-        let shared = Arc::new(Shared::new(args, connects, meters.clone(), &next)?);
+        let shared = Arc::new(Shared::new(args, connects, meters.clone(), &next, &jar)?);
         let jobs = shared.jobs();
         listed.push(Listed { shared, jobs });
     }

@@ -4,6 +4,7 @@ use crate::{
     args::{Args, ContinueAt, Header, OutputTo},
     client::{self, Connects},
     connect_to,
+    cookies::Jar,
     dump::Dump,
     exit::Exit,
     fault::Fault,
@@ -21,6 +22,7 @@ use crate::{
     sink::Destination,
     start_error::StartError,
     usage::Usage,
+    verbose,
     write_out::Format,
 };
 use http::{HeaderMap, Method, Request, Uri, header};
@@ -35,6 +37,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::SystemTime,
 };
 
 pub(crate) struct Shared {
@@ -48,6 +51,8 @@ pub(crate) struct Shared {
     meters: Option<Meters>,
     /// The id of the next redirect's call, in all parts.
     next: Arc<AtomicU64>,
+    /// Where cookies are kept, if any are.
+    pub(crate) jar: Option<Arc<Jar>>,
     urls: Vec<ListedUrl>,
     headers: HeaderMap,
     /// Of `-d` and its relatives.
@@ -75,6 +80,7 @@ impl Shared {
         connects: Connects,
         meters: Option<Meters>,
         next: &Arc<AtomicU64>,
+        jar: &Arc<Jar>,
     ) -> Result<Self, StartError> {
         let secrets = Secrets::of(&args);
         let unread =
@@ -101,10 +107,14 @@ impl Shared {
             )
             .into());
         }
+        if args.cookies.keeps() {
+            load(jar, &args, connects.observer.runtime.wall_now()).map_err(unread)?;
+        }
         let heads = args.output.dump_header.clone().map(|path| NamedFile::of_heads(&args.output, path));
         let dump = heads.map(|file| Arc::new(Dump::new(file)));
         let Connects { client, proxies, observer } = connects;
         let next = Arc::clone(next);
+        let jar = args.cookies.keeps().then(|| Arc::clone(jar));
         Ok(Self {
             args,
             client,
@@ -114,6 +124,7 @@ impl Shared {
             proxies,
             meters,
             next,
+            jar,
             urls,
             headers,
             data,
@@ -283,4 +294,15 @@ impl Shared {
         let meters = self.meters.as_ref().filter(|_| !place.is_terminal())?;
         Some(Arc::new(meters.transfer(&self.secrets.url(url))))
     }
+}
+
+/// The cookies of files.
+fn load(jar: &Jar, args: &Args, now: SystemTime) -> Result<(), (PathBuf, io::Error)> {
+    for path in args.cookies.files() {
+        let is_there = jar.load(path, args.cookies.junk_session_cookies, now);
+        if !is_there.map_err(|error| (path.to_owned(), error))? && args.request.verbose > 0 {
+            verbose::no_cookies(path);
+        }
+    }
+    Ok(())
 }

@@ -244,8 +244,8 @@ mod tests {
         let rows = [
             ("-Q 5 http://a.test/", "-Q (--quote) 5 is a flag of curl that is not here; there is nothing like it"),
             (
-                "-c jar http://a.test/",
-                "-c (--cookie-jar) jar is a flag of curl that is not here; nearest: -D FILE, and its set-cookie by -b NAME=VALUE",
+                "-Y 5 http://a.test/",
+                "-Y (--speed-limit) 5 is a flag of curl that is not here; nearest: --read-timeout SECONDS",
             ),
             (
                 "--limit-rate 5k http://a.test/",
@@ -274,7 +274,7 @@ mod tests {
     fn a_refused_secret_is_not_repeated() {
         for line in [
             "-u hunter2 http://a.test/",
-            "--cookie=hunter2 http://a.test/",
+            "--cookie=hunter2=\u{1} http://a.test/",
             "--aws-sigv4 me:hunter2 http://a.test/",
             "-H hunter2 http://a.test/",
             "--proxy-header host:hunter2 http://a.test/",

@@ -2,6 +2,7 @@
 
 use crate::{
     certificate,
+    cookies::Noted,
     fault::{chain, in_one_line},
     head, proxied,
     secrets::Secrets,
@@ -13,7 +14,7 @@ use skybridge::{
     types::{AddressSource, Attempt, EchStatus, ErrorCode, NotEnforced, Runtime, Search},
 };
 use skybridge_trace::{clean, iso8601};
-use std::fmt::Display;
+use std::{fmt::Display, path::Path};
 
 fn print(mark: char, text: impl Display) {
     let line = format!("{mark} {text}");
@@ -194,6 +195,18 @@ pub(crate) fn response<B>(response: &Response<B>, version: &str, secrets: Secret
     print('<', format_args!("HTTP/{version} {} {}", response.status().as_u16(), String::from_utf8_lossy(reason)));
     fields(response.headers(), secrets);
     print('<', "");
+}
+
+/// A cookie that a server sets, whose value is not shown.
+pub(crate) fn cookie(noted: &Noted) {
+    match &noted.of {
+        Ok(whom) => print('*', format_args!("cookie {} kept for {whom}", noted.name)),
+        Err(why) => print('*', format_args!("cookie {} not kept: {why}", noted.name)),
+    }
+}
+
+pub(crate) fn no_cookies(path: &Path) {
+    print('*', format_args!("there is no file {}, and so no cookies of it", path.display()));
 }
 
 /// Of a head, or trailers.

@@ -1,6 +1,7 @@
 //! The command line: curl's names and meanings wherever curl has one.
 
 mod config;
+mod cookies;
 mod data;
 mod diagnostics;
 mod dns_servers;
@@ -20,6 +21,7 @@ mod values;
 
 pub(crate) use self::{
     config::expand,
+    cookies::CookieArgs,
     data::{DataArgs, Stream},
     diagnostics::{Color, SeeingArgs},
     dns_servers::DnsServers,
@@ -81,6 +83,8 @@ pub(crate) struct Args {
     man: bool,
     #[command(flatten)]
     pub(crate) request: RequestArgs,
+    #[command(flatten)]
+    pub(crate) cookies: CookieArgs,
     #[command(flatten)]
     pub(crate) data: DataArgs,
     #[command(flatten)]

@@ -17,9 +17,6 @@ pub(crate) struct RequestArgs {
     /// Credentials for the origin, by the Basic scheme, sent with the first request; not to where redirects lead
     #[arg(short = 'u', long, value_name = "USER:PASSWORD")]
     pub(crate) user: Option<Credentials>,
-    /// Cookies to send: 'NAME=VALUE; NAME=VALUE'
-    #[arg(short = 'b', long, value_name = "COOKIES", action = ArgAction::Append, value_parser = cookies)]
-    pub(crate) cookie: Vec<HeaderValue>,
     /// The page that led here
     #[arg(short = 'e', long, value_name = "URL", value_parser = referer)]
     pub(crate) referer: Option<HeaderValue>,
@@ -80,13 +77,6 @@ pub(crate) struct RequestArgs {
 fn target(text: &str) -> Result<PathAndQuery, &'static str> {
     let is_target = text == "*" || text.starts_with('/');
     text.parse().ok().filter(|_| is_target).ok_or("neither * nor a path with a query, such as /a?b")
-}
-
-fn cookies(text: &str) -> Result<HeaderValue, &'static str> {
-    if !text.contains('=') {
-        return Err("no cookie, and files with cookies are not read; nearest: NAME=VALUE");
-    }
-    secret(text).ok_or("not cookies, such as 'a=1; b=2'")
 }
 
 fn referer(text: &str) -> Result<HeaderValue, &'static str> {

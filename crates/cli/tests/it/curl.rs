@@ -202,7 +202,7 @@ async fn ranges_cookies_and_referers_are_sent_as_they_are_given() {
     }
     assert_eq!((seen[0].uri.path(), seen[1].uri.path()), ("/", "/second"));
     assert!(!ran.err.contains("c=3") && !ran.err.contains("/?x"), "{}", ran.err);
-    for wrong in [["-b", "cookies.txt"], ["-e", ";auto"], ["-r", "first"]] {
+    for wrong in [["-b", "a=\u{1}"], ["-e", ";auto"], ["-r", "first"]] {
         let ran = skybridge(wrong.into_iter().chain([&*url])).await;
         assert_eq!(ran.exit, 2, "{wrong:?}");
     }

@@ -11,6 +11,7 @@
 mod as_said;
 mod cleartext;
 mod compressed;
+mod cookies;
 mod curl;
 mod ech;
 mod endings;
