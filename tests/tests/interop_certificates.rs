@@ -335,7 +335,13 @@ async fn long_chains() {
     desk.leaf("below7", Some("ca7"), &GOOD);
     let chain = |most: usize| names[..most].iter().rev().map(String::as_str).collect::<Vec<_>>();
     expect(&desk, "below6", &chain(6), Ok(())).await;
-    expect(&desk, "below7", &chain(7), Err(&invalid("the chain to a trusted root is too long"))).await;
+    expect(
+        &desk,
+        "below7",
+        &chain(7),
+        Err(&invalid("the chain to a trusted root is too long: the most intermediates are 6")),
+    )
+    .await;
     expect(&desk, "below6", &chain(6).into_iter().rev().collect::<Vec<_>>(), Ok(())).await;
 }
 

@@ -16,6 +16,8 @@ pub(crate) enum InvalidCertificate {
     Rustls(CertificateError),
     /// By such a verifier, for a reason that isn't the certificate's.
     Refused(rustls::Error),
+    /// By webpki or us: so many intermediates are the most that a path may have.
+    TooLong(usize),
     /// By us: its extended key usage doesn't name servers.
     NotForServers,
     /// By us: its key usage doesn't name what a handshake needs.
@@ -30,6 +32,9 @@ impl fmt::Display for InvalidCertificate {
             Self::Staple(fault) => return fault.fmt(f),
             Self::Found(fault) => return fault.fmt(f),
             Self::Rustls(error) => return f.write_str(&words::of_certificate(error)),
+            Self::TooLong(most) => {
+                return write!(f, "the chain to a trusted root is too long: the most intermediates are {most}");
+            }
             Self::NotForServers => return f.write_str("its extended key usage doesn't allow server authentication"),
             Self::NotForHandshakes => return f.write_str("its key usage doesn't allow TLS handshakes"),
         };

@@ -5,6 +5,7 @@ use crate::{
     described_path::describe,
     fault::Chain,
     handshake_capture,
+    invalid_certificate::InvalidCertificate,
     ocsp::Issuer,
     path,
     path::Path,
@@ -49,6 +50,9 @@ pub(crate) enum TrustStore {
     /// Anyone: nothing is verified but pins.
     Anyone,
 }
+
+/// The bound that webpki has of its own.
+const MOST_INTERMEDIATES: usize = 6;
 
 // === impl Verifier ===
 
@@ -185,6 +189,10 @@ impl Verifier {
                 if self.is_self_signed(leaf) =>
             {
                 return Err(TlsError::SelfSigned { name: name.into() });
+            }
+            (Err(webpki::Error::MaximumPathDepthExceeded), None) => {
+                let most = self.most_intermediates.min(MOST_INTERMEDIATES);
+                return Err(classify::invalid(InvalidCertificate::TooLong(most), name));
             }
             (Err(error), None) => {
                 let chain = Chain { leaf, others, anchors };

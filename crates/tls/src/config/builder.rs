@@ -374,7 +374,9 @@ impl TlsConfigBuilder {
     }
 
     /// The most intermediate certificates of a path, between the server's own and the root (default: 6, which is also
-    /// the most that is possible). With another verifier, which doesn't tell its paths, it is an error.
+    /// the most that is possible: webpki follows no longer path, so one has 8 certificates at most, where OkHttp takes
+    /// 10). A shorter one, where there is one, is taken. With another verifier, which doesn't tell its paths, it is an
+    /// error.
     pub fn max_intermediates(mut self, most: usize) -> Self {
         self.most_intermediates = most;
         self
