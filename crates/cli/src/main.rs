@@ -37,6 +37,7 @@ mod observer;
 mod outcome;
 mod payload;
 mod percent;
+mod pinned_file;
 mod pins;
 mod pins_told;
 mod progress;

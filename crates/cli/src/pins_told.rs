@@ -122,7 +122,7 @@ impl fmt::Display for Told {
         })?;
         write!(f, "  Rust       {rust}\n  skybridge  {cli}\n  curl       {curl}\n")?;
         f.write_str(
-            "pin a second key as well, of which nobody needs to know yet: else who loses this one locks you out\n",
+            "pin a second key as well, which is kept in a safe: with one alone, a lost key locks all its clients out\n",
         )
     }
 }

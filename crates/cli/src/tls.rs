@@ -5,14 +5,13 @@ use crate::{
     armour::Encoding,
     exit::Exit,
     fault::chain,
+    pinned_file,
     start_error::StartError,
     stderr,
     tls_files::{folder_of_pems, read, read_ours, unreadable},
     tls_spec::{of_command_line, versions},
 };
-use skybridge::{
-    ConnectionSpec, Pin, PinError, Pins, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsLayer, TlsVersion,
-};
+use skybridge::{ConnectionSpec, PinError, Pins, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsLayer, TlsVersion};
 use std::{
     ops::RangeInclusive,
     path::{Path, PathBuf},
@@ -150,11 +149,7 @@ fn hashes(given: &Option<Hashes>) -> Result<Vec<String>, StartError> {
     match given {
         None => Ok(Vec::new()),
         Some(Hashes::Listed(hashes)) => Ok(hashes.clone()),
-        Some(Hashes::File(path)) => {
-            let key = read(path, Exit::PIN)?;
-            let pin = Pin::of_public_key(&key).map_err(|error| unreadable(path, error, Exit::PIN))?;
-            Ok(vec![pin.to_string()])
-        }
+        Some(Hashes::File(path)) => Ok(vec![pinned_file::pin(path)?.to_string()]),
     }
 }
 

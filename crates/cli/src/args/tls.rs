@@ -1,7 +1,7 @@
 use super::{EchArg, Names, PinRule, Specs};
 use crate::armour::Encoding;
 use clap::{ArgAction, Args};
-use skybridge::TlsVersion;
+use skybridge::{Pin, TlsVersion};
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -118,15 +118,22 @@ pub(crate) enum Hashes {
 }
 
 impl std::str::FromStr for Hashes {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let nearest = "nearest: 'sha256//BASE64;sha256//BASE64' or the name of a file";
+        if text.is_empty() {
+            return Err(nearest.to_owned());
+        }
         if !text.starts_with("sha256//") {
             return Ok(Self::File(text.into()));
         }
-        let hash = |part: &str| part.strip_prefix("sha256//").map(|base64| format!("sha256/{base64}"));
-        let hashes: Option<Vec<_>> = text.split(';').map(|part| hash(part.trim())).collect();
-        hashes.map(Self::Listed).ok_or("not sha256//BASE64;sha256//BASE64")
+        let hash = |part: &str| {
+            let hash = part.strip_prefix("sha256//").map(|base64| format!("sha256/{base64}"));
+            let hash = hash.filter(|hash| hash.parse::<Pin>().is_ok());
+            hash.ok_or_else(|| format!("`{part}` is not sha256// and the base64 of 32 bytes; {nearest}"))
+        };
+        text.split(';').map(|part| hash(part.trim())).collect::<Result<_, _>>().map(Self::Listed)
     }
 }
 

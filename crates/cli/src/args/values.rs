@@ -173,7 +173,7 @@ impl FromStr for PinRule {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let nearest = "nearest: '**.a.test=sha256/BASE64'";
-        let (pattern, pin) = text.split_once('=').ok_or(nearest)?;
+        let (pattern, pin) = text.split_once('=').ok_or_else(|| format!("no PATTERN=PIN; {nearest}"))?;
         Pins::new().pin(pattern, pin).map_err(|error| format!("{error}; {nearest}"))?;
         Ok(Self { pattern: pattern.to_owned(), pin: pin.to_owned() })
     }

@@ -203,7 +203,7 @@ async fn certificates_that_prove_nothing() {
         &ran,
         &[origin.addr().port()],
         90,
-        "https://a.test:PORT: TLS to 127.0.0.1:PORT failed: none of the keys that vouch for the peer is pinned (nothing was sent); somebody may be in between; if the server has new keys, pin those: --pin HOST=PIN",
+        "https://a.test:PORT: TLS to 127.0.0.1:PORT failed: none of the keys that vouch for the peer is pinned (nothing was sent); somebody may be in between; if the server has new keys, skybridge pins HOST prints them",
     );
 }
 

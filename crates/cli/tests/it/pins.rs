@@ -131,7 +131,42 @@ async fn a_key_is_pinned_by_a_file_of_it() {
     for value in ["no/such.pem", "sha256/AAAA", "sha1//AAAA"] {
         let ran = desk.run(&origin, "a.test", &["--pinnedpubkey", value]).await;
         assert_eq!((ran.exit, ran.err.starts_with(&format!("skybridge: (90) {value}: "))), (90, true), "{}", ran.err);
+        assert!(ran.err.ends_with("neither a file nor hashes, which begin with sha256//; nearest: sha256//BASE64\n"));
     }
+}
+
+#[tokio::test]
+async fn what_is_named_in_the_place_of_a_public_key_is_told_what_to_do() {
+    let desk = Desk::new();
+    let cert = desk.ca.leaf(["a.test"]);
+    let origin = h2(&cert).start().await;
+    for (file, how) in [
+        (cert.chain_pem(), "openssl x509 -pubkey -noout -in "),
+        (cert.key_pem(), "openssl pkey -pubout -in "),
+        ("nothing".to_owned(), "a file that openssl pkey -pubout has written"),
+    ] {
+        let file = desk.file("given", &file).display().to_string();
+        for flag in ["--pinnedpubkey", "--proxy-pinnedpubkey"] {
+            let ran = desk.run(&origin, "a.test", &[flag, &file]).await;
+            assert!(ran.exit == 90 && ran.err.contains("nor DER; nearest: "), "{}", ran.err);
+            assert!(ran.err.contains(how), "{}", ran.err);
+        }
+    }
+    let pin = cert.pin().replacen('/', "//", 1);
+    for (value, wrong) in [
+        ("sha256//AAAA".to_owned(), "`sha256//AAAA` is not sha256// and the base64 of 32 bytes"),
+        (format!("{pin};"), "`` is not sha256//"),
+        (format!("{pin},{pin}"), "is not sha256// and"),
+        (format!("{pin};sha256/AAAA"), "`sha256/AAAA` is not sha256//"),
+        (String::new(), "nearest: 'sha256//BASE64;sha256//BASE64'"),
+    ] {
+        let ran = desk.run(&origin, "a.test", &["--pinnedpubkey", &value]).await;
+        assert!(ran.exit == 2 && ran.err.starts_with("skybridge: --pinnedpubkey "), "{value}: {}", ran.err);
+        assert!(ran.err.contains(wrong), "{value}: {}", ran.err);
+    }
+    assert_eq!(origin.connections(), 0);
+    let ran = desk.run(&origin, "a.test", &["--pinnedpubkey", &format!("{pin}; {pin}")]).await;
+    assert_eq!(ran.exit, 0, "{}", ran.err);
 }
 
 /// That of a certificate with a key of P-256, by its header.

@@ -347,7 +347,7 @@ impl Advice {
                 "pins",
                 "The server is trusted, and its keys are none of those that are pinned for it.",
                 "somebody may be in between; if the server has new keys, pin those: `TlsConfig::builder().pin(host, pin)`",
-                "somebody may be in between; if the server has new keys, pin those: --pin HOST=PIN",
+                "somebody may be in between; if the server has new keys, skybridge pins HOST prints them",
             ),
             Self::ProxyCertificate => row(
                 "proxy_certificate",
