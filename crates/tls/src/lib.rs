@@ -118,6 +118,7 @@ mod tls_connector;
 mod tls_info;
 mod trust_outline;
 mod trusted_leaf;
+mod turn;
 mod verifier;
 mod words;
 mod x509;

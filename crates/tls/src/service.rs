@@ -4,6 +4,7 @@ use crate::{
     config::LazyConfig,
     peer::Peer,
     tls_connect::{Decided, HandshakeFailed, connect_error, connect_error_by, tls_connect},
+    turn,
 };
 use pin_project::pin_project;
 use skybridge_core::{
@@ -99,6 +100,7 @@ impl<S: Connector> Shared<S> {
                     None
                 }
             };
+            turn::end_of_turn().await;
             let mut inner = self.inner.lock().clone();
             poll_fn(|cx| inner.poll_ready(cx)).await.map_err(Into::into)?;
             let mut link = inner.connect(route).await.map_err(Into::into)?;

@@ -3,6 +3,7 @@ use crate::{
     config::LazyConfig,
     peer::Peer,
     tls_connect::{LIMIT, connect_error, tls_connect},
+    turn,
 };
 use skybridge_core::{BoxFuture, ConnInfo, ConnectError, Ctx, Io, Link, TlsConnect};
 use std::{
@@ -79,7 +80,10 @@ impl<I: Io> TlsConnect<I> for TlsConnector {
         let name = Box::<str>::from(server_name);
         ProxyTlsConnecting(Box::pin(async move {
             let decide = |info: &ConnInfo, _: &TlsConfig| Ok((Peer::proxy(&name, info, http2)?, None));
-            tls_connect(link, decide, &config, limit, connect_error).await.map_err(|failed| failed.error)
+            let link = tls_connect(link, decide, &config, limit, connect_error).await.map_err(|failed| failed.error)?;
+            // The handshake with the next hop is another turn's.
+            turn::end_of_turn().await;
+            Ok(link)
         }))
     }
 }
