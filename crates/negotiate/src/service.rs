@@ -6,6 +6,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -66,10 +67,16 @@ async fn run<I, H: Handshake<I>>(
     timeout: Duration,
 ) -> Result<H::Connection, ConnectError> {
     let ctx = link.info.route.ctx().clone();
-    let tried = link.info.tried();
+    let (tried, settings) = (link.info.tried(), link.info.tls.as_ref().map(|tls| Arc::clone(&tls.covers)));
     match phase_timeout(&ctx, Phase::Handshake, timeout, handshake.handshake(link, &ctx)).await {
         Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(error)) => Err(tried.failed(error.in_phase(Phase::Handshake))),
+        Ok(Err(mut error)) => {
+            // The TLS below may have been ended for being replaced.
+            if let Some(settings) = settings {
+                error = error.by_settings(&settings);
+            }
+            Err(tried.failed(error.in_phase(Phase::Handshake)))
+        }
         // The handshake has been dropped, and its phase guard with it: nothing has recorded the failure yet.
         Err(timed_out) => Err(tried.failed(timed_out)),
     }

@@ -257,6 +257,33 @@ async fn errors_from_below_and_from_handshakes_keep_their_source() {
     assert_eq!(error.phase(), Some(Phase::Tcp));
 }
 
+/// The TLS below may have been ended because its settings were replaced.
+#[tokio::test(start_paused = true)]
+async fn an_error_of_a_handshake_knows_whether_the_settings_of_the_tls_below_were_replaced() {
+    struct Replaced;
+    impl CertificateScope for Replaced {
+        fn covers(&self, _: &Origin) -> bool {
+            false
+        }
+
+        fn is_current(&self) -> bool {
+            false
+        }
+    }
+    for (covers, is_superseded) in
+        [(Arc::new(Replaced) as Arc<dyn CertificateScope>, true), (Arc::new(CoversNothing), false)]
+    {
+        let world = World::new();
+        let connector = world.net.connector().amend(move |info| info.tls = Some(TlsInfo::new(covers.clone())));
+        let route = world.route(HttpVersions::Any);
+        let log = route.ctx().attempt_log().clone();
+        let service = NegotiateLayer::new(Fake::Failing, Fake::Quick).layer(connector);
+        let error = service.oneshot(route).await.err().unwrap();
+        let Outcome::Failed(logged) = &log.reports()[0].outcome else { panic!("it failed") };
+        assert_eq!((error.is_superseded(), logged.is_superseded()), (is_superseded, is_superseded));
+    }
+}
+
 /// Not ready until its second poll; panics when it is called before.
 #[derive(Clone)]
 struct Reluctant<S>(S, u8);

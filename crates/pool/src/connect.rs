@@ -7,13 +7,12 @@ mod searching;
 use crate::{
     connect::{new_connection::NewConnection, searching::Searching},
     connection::PooledConnection,
-    exchange::as_connect_error,
     origin::{OriginPool, connect_timeouts::ConnectTimeouts, pending_connect::PendingConnect, waiter::RequestContext},
     registry::{Connect, Registry},
 };
 use skybridge_core::{
-    BoxFuture, CloseReason, ConnectError, Connection, Ctx, Outcome, Outline, Phase, PhaseGuard, Plan, Planner, Route,
-    Search, SharedTimeouts as _, Sleep, Target, TimedOut,
+    AttemptReport, BoxFuture, CloseReason, ConnectError, Connection, Ctx, Outcome, Outline, Phase, PhaseGuard, Plan,
+    Planner, Route, Search, SharedTimeouts as _, Sleep, Target, TimedOut,
 };
 use std::{
     fmt,
@@ -30,6 +29,8 @@ use std::{
 
 /// A request whose own limit is shorter says nothing of the way by giving up.
 const SHORTEST_PATIENCE: Duration = Duration::from_secs(1);
+/// How often one connect begins again as the settings it was tried by are replaced meanwhile.
+const MOST_REPLACED: u8 = 8;
 
 /// Gives each connect a clone of the planner, and the connect makes that one ready: a pool hit never sees it.
 pub(crate) struct Connector<P, B> {
@@ -62,10 +63,10 @@ where
         let target = Target::new(Arc::clone(&origin.key), ctx);
         let ctx = target.ctx.clone();
         let (origin, weak) = (Arc::clone(origin), Arc::downgrade(pool));
-        let long = TakesLong::NotYet;
+        let (long, before, replaced) = (TakesLong::NotYet, 0, 0);
         // If the planner panics when it is cloned, its origin is told, as when it panics later.
-        let mut task =
-            ConnectTask { pool: weak, origin, connect, ctx, over: false, is_polled: true, timer: None, long };
+        let (over, is_polled, timer) = (false, true, None);
+        let mut task = ConnectTask { pool: weak, origin, connect, ctx, over, is_polled, timer, long, before, replaced };
         let planner = self.planner.lock().unwrap_or_else(PoisonError::into_inner).clone();
         task.is_polled = false;
         pool.shared.runtime.spawn(Box::pin(run::<P, C, B>(task, planner, target)));
@@ -93,6 +94,10 @@ struct ConnectTask<C: Send + 'static> {
     /// For its own limit, for the next request whose own limits end its wait, and for when it takes long.
     timer: Option<(Instant, Pin<Box<dyn Sleep>>)>,
     long: TakesLong,
+    /// How many attempts there had been when it last began.
+    before: usize,
+    /// How often it has begun again, as its settings were replaced.
+    replaced: u8,
 }
 
 /// When a connect takes so long that another one may begin beside it.
@@ -137,13 +142,26 @@ struct Progress {
 }
 
 impl<C: Send + 'static> ConnectTask<C> {
-    fn failed(&mut self, error: ConnectError) {
+    /// True when it is to begin again, if it may.
+    fn failed(&mut self, error: ConnectError, may_again: bool) -> bool {
         self.over = true;
         // The end of the runtime, a limit on this side and a want of descriptors say nothing of the origin.
         let counts = !error.root_cause().is::<Ended>() && !error.is_overloaded() && !error.is_out_of_descriptors();
         let error =
             if error.attempts().is_empty() { error.with_attempts(self.ctx.attempt_log().reports()) } else { error };
-        self.origin.failed(&self.connect, &error, counts);
+        let log = self.ctx.attempt_log();
+        let (tried, may_again) = (log.since(self.before), may_again && self.replaced < MOST_REPLACED);
+        let was_by_replaced = |report: &AttemptReport| match &report.outcome {
+            Outcome::Failed(error) => error.is_superseded(),
+            _ => false,
+        };
+        let is_superseded = || may_again && (error.is_superseded() || tried.iter().any(was_by_replaced));
+        self.over = self.origin.failed(&self.connect, &error, counts, is_superseded);
+        if !self.over {
+            self.replaced += 1;
+            self.before = log.count();
+        }
+        !self.over
     }
 
     /// Nobody waits for it: it is given up, unless it has got as far as a socket, and that is in nobody's way.
@@ -233,8 +251,8 @@ impl<C: Send + 'static> ConnectTask<C> {
         }
     }
 
-    /// Gives what was found to its origin.
-    fn finish(mut self, found: Found<C>) {
+    /// Gives what was found to its origin. True when it is to begin again.
+    fn finish(&mut self, found: Found<C>) -> bool {
         match found {
             Found::Taken => self.over = true,
             Found::Known(connection) => {
@@ -243,9 +261,10 @@ impl<C: Send + 'static> ConnectTask<C> {
             }
             Found::New(new) => match new.publish(&self.origin, &self.connect) {
                 Ok(()) => self.over = true,
-                Err(error) => self.failed(as_connect_error(error)),
+                Err(error) => return self.failed(error, true),
             },
         }
+        false
     }
 }
 
@@ -253,7 +272,7 @@ impl<C: Send + 'static> Drop for ConnectTask<C> {
     fn drop(&mut self) {
         if !self.over {
             let ended = if self.is_polled { Ended::Panic } else { Ended::Runtime };
-            self.failed(ConnectError::new(Phase::Acquire, ended));
+            self.failed(ConnectError::new(Phase::Acquire, ended), false);
         }
     }
 }
@@ -294,18 +313,25 @@ impl std::error::Error for NoStreams {
     }
 }
 
-async fn run<P, C, B>(mut task: ConnectTask<C>, planner: P, target: Target)
+async fn run<P, C, B>(mut task: ConnectTask<C>, mut planner: P, target: Target)
 where
     P: Planner<Plan: Plan<Connection = C>>,
     C: Connection<B>,
     B: 'static,
 {
-    if task.pool.strong_count() == 0 {
-        return;
-    }
+    while task.pool.strong_count() > 0 && try_once::<P, C, B>(&mut task, &mut planner, &target).await {}
+}
+
+/// True when it is to begin again, as what it was tried by is replaced by now.
+async fn try_once<P, C, B>(task: &mut ConnectTask<C>, planner: &mut P, target: &Target) -> bool
+where
+    P: Planner<Plan: Plan<Connection = C>>,
+    C: Connection<B>,
+    B: 'static,
+{
     let progress = Progress::default();
     let outcome = {
-        let _limited = Limited::begin(&task);
+        let _limited = Limited::begin(task);
         let (pool, origin, connect) = (task.pool.clone(), Arc::clone(&task.origin), Arc::clone(&task.connect));
         let mut find = pin!(find::<P, C, B>(pool, origin, connect, planner, target, &progress));
         poll_fn(|cx| {
@@ -327,18 +353,21 @@ where
         .await
     };
     match outcome {
-        None => {}
+        None => false,
         Some(Ok(Ok(Some(found)))) => task.finish(found),
-        Some(Ok(Ok(None))) => task.over = true,
-        Some(Ok(Err(error))) => task.failed(error),
+        Some(Ok(Ok(None))) => {
+            task.over = true;
+            false
+        }
+        Some(Ok(Err(error))) => task.failed(error, true),
         Some(Err(timed_out)) if progress.no_streams.load(Relaxed) => {
             // The next connect opens another one, which may lead to another server.
             if let Some(connection) = task.origin.without_streams() {
                 connection.drain(CloseReason::Protocol);
             }
-            task.failed(ConnectError::new(Phase::Handshake, NoStreams(timed_out)));
+            task.failed(ConnectError::new(Phase::Handshake, NoStreams(timed_out)), false)
         }
-        Some(Err(timed_out)) => task.failed(timed_out.into()),
+        Some(Err(timed_out)) => task.failed(timed_out.into(), false),
     }
 }
 
@@ -355,8 +384,8 @@ async fn find<P, C, B>(
     pool: Weak<Registry<C>>,
     origin: Arc<OriginPool<C>>,
     connect: Arc<PendingConnect>,
-    mut planner: P,
-    target: Target,
+    planner: &mut P,
+    target: &Target,
     progress: &Progress,
 ) -> Result<Option<Found<C>>, ConnectError>
 where
@@ -378,7 +407,7 @@ where
         }
     }
     poll_fn(|cx| planner.poll_ready(cx)).await.map_err(Into::into)?;
-    let plan = planner.plan(target).await.map_err(Into::into)?;
+    let plan = planner.plan(target.clone()).await.map_err(Into::into)?;
     let route = progress.route.get_or_init(|| plan.route().clone());
     origin.drain_moved(route);
     let mut told = None;

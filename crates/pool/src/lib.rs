@@ -133,8 +133,8 @@
 //! # Locks
 //!
 //! Taken in this order, never two of a kind, never across an await, and nothing of others - wakers, drivers, observers,
-//! drops of connections - runs under one, but for `Connection::share`, the clone of a waker and that of the planner,
-//! which must not call the pool:
+//! drops of connections - runs under one, but for `Connection::share`, `CertificateScope::is_current`, the clone of a
+//! waker and that of the planner, which must not call the pool:
 //!
 //! 1. a shard of `ByKey` or of `UriCache` (read-locked by a hit);
 //! 2. the machine of one `OriginPool`;

@@ -1,6 +1,8 @@
 //! The settings of TLS that a layer has had, one after the other, and the connections that are of each.
 
-use skybridge_core::{CloseReason, ConnectionStatus, StatusListener, sync::Mutex};
+use skybridge_core::{
+    CertificateScope, CloseReason, ConnectError, ConnectionStatus, Origin, StatusListener, sync::Mutex,
+};
 use std::{
     fmt, io,
     sync::{
@@ -104,6 +106,24 @@ impl Generation {
         add(&mut connections.cuts, Arc::downgrade(&cut));
         cut
     }
+}
+
+/// For what has come to no connection.
+impl CertificateScope for Generation {
+    fn covers(&self, _: &Origin) -> bool {
+        false
+    }
+
+    fn is_current(&self) -> bool {
+        !self.is_superseded()
+    }
+}
+
+/// The error of a handshake that was by this generation.
+pub(crate) fn tried_by(error: ConnectError, generation: Option<&Arc<Generation>>) -> ConnectError {
+    let Some(generation) = generation else { return error };
+    let settings: Arc<dyn CertificateScope> = Arc::<Generation>::clone(generation);
+    error.by_settings(&settings)
 }
 
 fn drain(listener: &Weak<dyn StatusListener>) {

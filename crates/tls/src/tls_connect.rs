@@ -1,5 +1,6 @@
 use crate::{
-    MaybeTls, TlsConfig, TlsError, again::Again, config::LazyConfig, ech::Offer, handshake::handshake, peer::Peer,
+    MaybeTls, TlsConfig, TlsError, again::Again, config::LazyConfig, ech::Offer, generation::tried_by,
+    handshake::handshake, peer::Peer,
 };
 use skybridge_core::{BoxError, ConnInfo, ConnectError, EventKind, Io, Link, Phase, Trust, phase_timeout};
 use std::time::Duration;
@@ -36,7 +37,7 @@ pub(crate) async fn tls_connect<I: Io>(
     // Not borrowed here, so that this future has no room for the peer beside the handshake's.
     let (peer, offer) = match decide(&info, &config) {
         Ok(decided) => decided,
-        Err(error) => return Err(guard.fail(tell(error)).into()),
+        Err(error) => return Err(guard.fail(tried_by(tell(error), config.generation())).into()),
     };
     let ctx = info.route.ctx().clone();
     match phase_timeout(&ctx, Phase::Tls, limit, handshake(io, peer, offer.as_deref(), &config, &info)).await {
@@ -50,7 +51,8 @@ pub(crate) async fn tls_connect<I: Io>(
         }
         Ok(Err(error)) => {
             let again = Again::after(&error, offer, info, &config);
-            Err(HandshakeFailed { error: guard.fail(tell(error)), again })
+            let error = guard.fail(tried_by(tell(error), config.generation()));
+            Err(HandshakeFailed { error, again })
         }
         Err(timed_out) => Err(guard.fail(timed_out).into()),
     }

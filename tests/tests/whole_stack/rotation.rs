@@ -195,3 +195,26 @@ async fn roots_that_are_trusted_no_more_count_from_the_next_handshake_on() {
     drop(rotation.client);
     rotation.world.assert_nothing_left().await;
 }
+
+/// Who asks after the configuration was replaced joins the connect that was begun before.
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_fails_after_its_configuration_was_replaced_fails_nobody() {
+    for http2 in [false, true] {
+        let rotation = Rotation::new(http2);
+        rotation.handle.replace(config(&Ca::new("another"), &rotation.people[0]));
+        rotation.world.net.at(addr()).latency(SECOND);
+        let replace = async {
+            tokio::time::sleep(3 * SECOND / 2).await;
+            assert_eq!(
+                (rotation.world.recorder.count("tls_start"), rotation.world.recorder.count("tls_failed")),
+                (1, 0)
+            );
+            rotation.replace(1, OlderConnections::Drain);
+            rotation.get().await
+        };
+        let (before, after) = tokio::join!(rotation.get(), replace);
+        assert_eq!((before.generation(), after.generation()), (Some(3), Some(3)), "HTTP/2 {http2}");
+        assert_eq!(rotation.world.recorder.count("tls_failed"), 1, "HTTP/2 {http2}");
+        assert_eq!(rotation.origin.requests().len(), 2, "HTTP/2 {http2}");
+    }
+}

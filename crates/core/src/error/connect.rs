@@ -1,12 +1,14 @@
 use super::causes::{self, causes};
-use crate::{Advice, AttemptId, AttemptReport, BoxError, Ctx, Endpoint, Outcome, Overloaded, Phase, TimedOut};
+use crate::{
+    Advice, AttemptId, AttemptReport, BoxError, CertificateScope, Ctx, Endpoint, Outcome, Overloaded, Phase, TimedOut,
+};
 use std::{convert::Infallible, error::Error as StdError, fmt, sync::Arc};
 
 /// Why no connection could be made. Cheap to clone: all requests that waited for one connection get the same error.
 #[derive(Clone)]
 pub struct ConnectError(Arc<ConnectRepr>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct ConnectRepr {
     phase: Option<Phase>,
     attempt: Option<AttemptId>,
@@ -21,6 +23,8 @@ struct ConnectRepr {
     source: Arc<dyn StdError + Send + Sync>,
     attempts: Vec<AttemptReport>,
     left_out: usize,
+    /// What knows whether the settings of TLS that were used are replaced by now.
+    settings: Option<Arc<dyn CertificateScope>>,
 }
 
 impl ConnectError {
@@ -47,6 +51,7 @@ impl ConnectError {
             source: source.into(),
             attempts: Vec::new(),
             left_out: 0,
+            settings: None,
         }))
     }
 
@@ -108,6 +113,13 @@ impl ConnectError {
         self.with(|repr| repr.advice = Some(advice))
     }
 
+    /// Says by which settings of TLS it was tried, unless that is said already: they
+    /// [know](CertificateScope::is_current) whether they are replaced.
+    pub fn by_settings(self, settings: &Arc<dyn CertificateScope>) -> Self {
+        let settings = || Some(Arc::clone(settings));
+        if self.0.settings.is_some() { self } else { self.with(|repr| repr.settings = settings()) }
+    }
+
     /// Sets how many addresses were not tried.
     pub fn with_left_out(self, addresses: usize) -> Self {
         if addresses == self.0.left_out { self } else { self.with(|repr| repr.left_out = addresses) }
@@ -138,6 +150,12 @@ impl ConnectError {
     pub fn proxy(&self) -> Option<&str> {
         let first = || self.route()?.split_once(" via ")?.1.split(", ").next();
         self.0.proxy.as_deref().or_else(|| first().filter(|_| self.phase() == Some(Phase::Tcp)))
+    }
+
+    /// Whether it was tried by [settings of TLS](Self::by_settings) that are replaced by now, so that whoever asks now
+    /// may well be connected.
+    pub fn is_superseded(&self) -> bool {
+        self.0.settings.as_ref().is_some_and(|settings| !settings.is_current())
     }
 
     /// Whether no other route would help.
@@ -183,9 +201,9 @@ impl ConnectError {
         self.0.advice
     }
 
-    /// Whether somebody has said that it is a proxy's.
-    pub(crate) fn is_of_proxy(&self) -> bool {
-        self.0.proxy.is_some()
+    /// Whether somebody has said that it is a proxy's, or by which settings it was tried.
+    pub(crate) fn is_told_more(&self) -> bool {
+        self.0.proxy.is_some() || self.0.settings.is_some()
     }
 
     pub(super) fn behind(&self) -> &(dyn StdError + 'static) {

@@ -1,9 +1,9 @@
 use crate::{
     connection::{PooledConnection, Question, lent::Lent, listener::Listener, slots::StreamSlots},
-    exchange::is_of_connection,
+    exchange::{as_connect_error, is_of_connection},
     origin::{OriginPool, pending_connect::PendingConnect},
 };
-use skybridge_core::{Capacity, CloseReason, ConnInfo, Connection, Error, EventKind, Phase, Route};
+use skybridge_core::{Capacity, CloseReason, ConnInfo, ConnectError, Connection, Error, EventKind, Phase, Route};
 use std::{
     fmt,
     sync::Arc,
@@ -40,6 +40,7 @@ impl<C: Send + 'static> NewConnection<C> {
         let connection = PooledConnection::new(info, slots, exclusive, user, Arc::clone(shared), ask::<C, B>, failures);
         connection.emit(EventKind::Created(&connection.info));
         handle.subscribe(Listener::new(&connection, max));
+        connection.subscribe_to_settings();
         Self { handle: Some(handle), connection }
     }
 
@@ -67,6 +68,7 @@ impl<C: Send + 'static> NewConnection<C> {
         let connection = before.for_another(info, Arc::downgrade(&home.as_user()), connect.failures);
         // After it has left its home: whatever ends it is told to one of the two.
         handle.subscribe(Listener::new(&connection, home.shared.config.max_streams));
+        connection.subscribe_to_settings();
         Some(Self { handle: Some(handle), connection })
     }
 
@@ -77,8 +79,9 @@ impl<C: Send + 'static> NewConnection<C> {
     /// Gives it to its origin.
     ///
     /// # Errors
-    /// When the connection has ended before that, or its origin has: with what is known of it.
-    pub(crate) fn publish(mut self, home: &Arc<OriginPool<C>>, connect: &PendingConnect) -> Result<(), Error> {
+    /// When the connection has ended before that, or its origin has: with what is known of it. Also where its settings
+    /// of TLS were replaced before: from then on nobody is given it.
+    pub(crate) fn publish(mut self, home: &Arc<OriginPool<C>>, connect: &PendingConnect) -> Result<(), ConnectError> {
         let connection = &self.connection;
         let mut handle = self.handle.take();
         if !connection.exclusive
@@ -87,10 +90,6 @@ impl<C: Send + 'static> NewConnection<C> {
             connection.start_sharing(master);
         }
         if home.connected(connect, connection, &mut handle) {
-            if let Some(tls) = &connection.info.tls {
-                // Not before: where nothing has failed the connect hasn't either. Whoever waited for it is served.
-                tls.covers.subscribe(connection.as_listener());
-            }
             return Ok(());
         }
         let error = connection.ending(handle.as_mut()).in_phase(Phase::Handshake);
@@ -99,7 +98,11 @@ impl<C: Send + 'static> NewConnection<C> {
         }
         drop(handle);
         connection.close(connection.close_reason());
-        Err(error)
+        let error = as_connect_error(error);
+        Err(match &connection.info.tls {
+            Some(tls) => error.by_settings(&tls.covers),
+            None => error,
+        })
     }
 }
 

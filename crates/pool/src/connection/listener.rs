@@ -12,9 +12,13 @@ impl<C: Send + 'static> StatusListener for PooledConnection<C> {
 }
 
 impl<C: Send + 'static> PooledConnection<C> {
-    pub(crate) fn as_listener(self: &Arc<Self>) -> Weak<dyn StatusListener> {
-        let weak: Weak<Self> = Arc::downgrade(self);
-        weak
+    /// It is drained when the settings of TLS that it was made by are replaced, or at once if they were before. So this
+    /// comes before its origin has it, which looks whether it drains.
+    pub(crate) fn subscribe_to_settings(self: &Arc<Self>) {
+        if let Some(tls) = &self.info.tls {
+            let weak: Weak<Self> = Arc::downgrade(self);
+            tls.covers.subscribe(weak);
+        }
     }
 }
 

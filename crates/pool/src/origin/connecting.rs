@@ -73,12 +73,25 @@ impl<C: Send + 'static> OriginPool<C> {
         }
     }
 
-    /// A connect ended without a connection. `counts`: for a reason that would end the next one, too.
-    pub(crate) fn failed(self: &Arc<Self>, connect: &PendingConnect, error: &ConnectError, counts: bool) {
+    /// A connect ended without a connection. `counts`: for a reason that would end the next one, too. False when it is
+    /// to begin again, where it was tried by settings that are replaced by now: whoever has asked since is not failed by
+    /// those.
+    pub(crate) fn failed(
+        self: &Arc<Self>,
+        connect: &PendingConnect,
+        error: &ConnectError,
+        counts: bool,
+        is_superseded: impl FnOnce() -> bool,
+    ) -> bool {
         if is_at_limit(error) && self.shared.permits.out_of_descriptors(self.shared.now()) {
-            return self.out_of_descriptors(connect);
+            self.out_of_descriptors(connect);
+            return true;
         }
         let permit = self.step(|machine, tables| {
+            // Under the lock: nobody joins it between this and its end.
+            if machine.is_awaited(connect.key) && is_superseded() {
+                return (None, Actions::none());
+            }
             let (known, permit) = (machine.is_under_way(connect.key), machine.holds_permit(connect.key));
             // While it waited for the end of the backoff it has learned nothing.
             if counts && permit {
@@ -87,13 +100,15 @@ impl<C: Send + 'static> OriginPool<C> {
             let actions = machine.failed(connect.key, error);
             // Its place may be another's, if its end was cut short by a panic.
             known.then(|| tables.connects.take(connect.key));
-            (permit, actions)
+            (Some(permit), actions)
         });
+        let Some(permit) = permit else { return false };
         self.connect_over(permit);
         self.remove_if_vacant();
         if counts {
             self.start_reaper();
         }
+        true
     }
 
     /// A connect ended for want of a descriptor: its requests wait for one that another socket of the pool's has.

@@ -46,6 +46,7 @@ mod meanwhile;
 mod no_streams;
 mod overtaking;
 mod panicking;
+mod replaced;
 mod request_options;
 mod reuse;
 mod shared_timeouts;
