@@ -1,15 +1,20 @@
 //! A real browser, named by `cargo xtask interop`: what the inspector shows is there to be seen, and nothing of it is
-//! refused by its own policy; and a WebSocket through the reverse proxy, of curl too.
+//! refused by its own policy; and a WebSocket through the reverse proxy, over HTTP/2 too, and of curl.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use axum::{Router, response::Html, routing::get};
+use axum::{Router, response::Html, routing::get, serve::Listener};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{StatusCode, Uri};
 use skybridge::{Client, inspect};
 use skybridge_reverse_proxy::ReverseProxy;
-use skybridge_testkit::{h1::Script, origin::Origin};
+use skybridge_testkit::{
+    certs::{Cert, SelfSigned},
+    h1::Script,
+    origin::Origin,
+};
 use skybridge_tests::named;
 use std::{
+    net::SocketAddr,
     path::PathBuf,
     process::{Command, Output},
     sync::{Arc, Mutex},
@@ -21,11 +26,12 @@ use tokio::{
     task::{JoinSet, spawn_blocking},
     time::timeout,
 };
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// It isn't loaded before `/after` has come, and that comes once `/seen` is told what became of the WebSocket.
 const CHAT: &str = r#"<!doctype html><link rel="icon" href="data:,"><script>
 const heard = [];
-const socket = new WebSocket(`ws://${location.host}/chat`);
+const socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/chat`);
 socket.onmessage = ({data}) => {
   heard.push(data);
   if (heard.length < 4) socket.send(`ping ${heard.length}`); else socket.close(1000, "enough");
@@ -60,7 +66,11 @@ impl Browser {
 
     /// The document as the browser has understood it.
     fn document(&self, url: &str) -> String {
-        let output = self.run(&["--dump-dom", url]);
+        self.document_by(&[], url)
+    }
+
+    fn document_by(&self, arguments: &[&str], url: &str) -> String {
+        let output = self.run(&[arguments, &["--dump-dom", url]].concat());
         let log = String::from_utf8_lossy(&output.stderr);
         let complaints: Vec<_> = log.lines().filter(|line| line.contains("CONSOLE")).collect();
         assert!(complaints.is_empty(), "{complaints:?}");
@@ -151,20 +161,60 @@ async fn received(peer: &mut Script<TcpStream>) -> (u8, Vec<u8>) {
 
 /// A WebSocket's server, and the proxy in front of it, which gets what `routes` hasn't.
 async fn proxied(routes: Router) -> (TcpListener, String, JoinSet<()>) {
-    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let proxy = ReverseProxy::new(Client::new(), format!("http://{}", upstream.local_addr().unwrap()).parse().unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let app = routes.fallback_service(proxy.unwrap());
-    let mut server = JoinSet::new();
-    server.spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let (upstream, server) = served(listener, routes).await;
     (upstream, url, server)
 }
 
+/// As [`proxied`], by TLS.
+async fn proxied_by_tls(routes: Router, cert: &Cert) -> (TcpListener, String, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let acceptor = Arc::new(cert.server(&["h2", "http/1.1"])).into();
+    let (upstream, server) = served(Tls(listener, acceptor), routes).await;
+    (upstream, url, server)
+}
+
+async fn served<L>(listener: L, routes: Router) -> (TcpListener, JoinSet<()>)
+where
+    L: Listener<Addr: std::fmt::Debug>,
+{
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = ReverseProxy::new(Client::new(), format!("http://{}", upstream.local_addr().unwrap()).parse().unwrap());
+    let app = routes.fallback_service(proxy.unwrap());
+    let mut server = JoinSet::new();
+    server.spawn(async move { axum::serve(listener, app).await.unwrap() });
+    (upstream, server)
+}
+
+/// A browser opens connections that it doesn't use: who is next isn't kept waiting for their handshake by more than a
+/// second.
+struct Tls(TcpListener, TlsAcceptor);
+
+impl Listener for Tls {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
+        loop {
+            let Ok((io, from)) = self.0.accept().await else { continue };
+            if let Ok(Ok(io)) = timeout(Duration::from_secs(1), self.1.accept(io)).await {
+                return (io, from);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
 /// What is asked for, and answered so that a WebSocket begins.
-async fn upgraded(upstream: &TcpListener) -> Script<TcpStream> {
+async fn upgraded(upstream: &TcpListener, via: &str) -> Script<TcpStream> {
     let mut peer = Script::new(upstream.accept().await.unwrap().0);
     let asked = peer.request().await;
+    assert_eq!(asked.header("via"), Some(via));
     assert_eq!((asked.line(), asked.header("upgrade")), ("GET /chat HTTP/1.1", Some("websocket")));
     let key = asked.header("sec-websocket-key").unwrap();
     let accept = BASE64_STANDARD.encode(sha1(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11").as_bytes()));
@@ -174,8 +224,8 @@ async fn upgraded(upstream: &TcpListener) -> Script<TcpStream> {
     peer
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn chromium_speaks_by_a_websocket_through_the_reverse_proxy_and_closes_it() {
+/// What a page with a WebSocket asks for, and what it has told of it.
+fn chat() -> (Router, Arc<Mutex<String>>) {
     let (told, seen) = (Arc::new(Notify::new()), Arc::new(Mutex::new(String::new())));
     let (after, noted) = (Arc::clone(&told), Arc::clone(&seen));
     let routes = Router::new()
@@ -195,23 +245,47 @@ async fn chromium_speaks_by_a_websocket_through_the_reverse_proxy_and_closes_it(
                 StatusCode::NO_CONTENT
             }),
         );
+    (routes, seen)
+}
+
+/// The server's part of it.
+async fn chats(upstream: &TcpListener, via: &str) {
+    let mut peer = upgraded(upstream, via).await;
+    for round in 1..4 {
+        assert_eq!(received(&mut peer).await, (1, format!("ping {round}").into_bytes()));
+        peer.send(frame(1, format!("pong-{round}").as_bytes())).await;
+    }
+    let (opcode, close) = received(&mut peer).await;
+    assert_eq!((opcode, &close[..]), (8, &[&[3, 232], &b"enough"[..]].concat()[..]));
+    peer.send(frame(8, &close)).await;
+    peer.fin().await;
+    peer.expect_close().await;
+}
+
+const CHATTED: &str = "early/pong-1/pong-2/pong-3/1000/enough/true";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chromium_speaks_by_a_websocket_through_the_reverse_proxy_and_closes_it() {
+    let (routes, seen) = chat();
     let (upstream, url, _server) = proxied(routes).await;
-    let server = async {
-        let mut peer = upgraded(&upstream).await;
-        for round in 1..4 {
-            assert_eq!(received(&mut peer).await, (1, format!("ping {round}").into_bytes()));
-            peer.send(frame(1, format!("pong-{round}").as_bytes())).await;
-        }
-        let (opcode, close) = received(&mut peer).await;
-        assert_eq!((opcode, &close[..]), (8, &[&[3, 232], &b"enough"[..]].concat()[..]));
-        peer.send(frame(8, &close)).await;
-        peer.fin().await;
-        peer.expect_close().await;
-    };
     let browser = spawn_blocking(move || Browser::new("websocket").document(&url));
-    let both = async { tokio::join!(server, browser).1.unwrap() };
+    let both = async { tokio::join!(chats(&upstream, "1.1 skybridge"), browser).1.unwrap() };
     let document = timeout(Duration::from_secs(120), both).await;
-    assert_eq!(*seen.lock().unwrap(), "early/pong-1/pong-2/pong-3/1000/enough/true", "{document:?}");
+    assert_eq!(*seen.lock().unwrap(), CHATTED, "{document:?}");
+    document.unwrap();
+}
+
+/// Chromium asks by extended CONNECT on the connection that the page came by, as the SETTINGS allow it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chromium_speaks_by_a_websocket_over_http2_through_the_reverse_proxy_and_closes_it() {
+    let (routes, seen) = chat();
+    let cert = SelfSigned::new(["localhost"]).make();
+    let trusted = format!("--ignore-certificate-errors-spki-list={}", cert.pin().trim_start_matches("sha256/"));
+    let (upstream, url, _server) = proxied_by_tls(routes, &cert).await;
+    let browser = spawn_blocking(move || Browser::new("websocket-h2").document_by(&[&trusted], &url));
+    let both = async { tokio::join!(chats(&upstream, "2 skybridge"), browser).1.unwrap() };
+    let document = timeout(Duration::from_secs(120), both).await;
+    assert_eq!(*seen.lock().unwrap(), CHATTED, "{document:?}");
     document.unwrap();
 }
 
@@ -220,7 +294,7 @@ async fn chromium_speaks_by_a_websocket_through_the_reverse_proxy_and_closes_it(
 async fn curl_is_upgraded_through_the_reverse_proxy_and_gets_each_byte() {
     let (upstream, url, _server) = proxied(Router::new()).await;
     let server = async {
-        let mut peer = upgraded(&upstream).await;
+        let mut peer = upgraded(&upstream, "1.1 skybridge").await;
         peer.send(frame(1, b"late")).await;
     };
     let fields = ["connection: Upgrade", "upgrade: websocket", "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="];

@@ -41,7 +41,8 @@ fn members(list: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     list.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
-fn ask(headers: &mut HeaderMap, upgrade: HeaderValue) {
+/// Asks the next hop for a protocol.
+pub(crate) fn ask(headers: &mut HeaderMap, upgrade: HeaderValue) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, upgrade);
 }

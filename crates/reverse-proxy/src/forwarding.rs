@@ -1,4 +1,4 @@
-use crate::{ProxiedBody, answer, fields, join::join};
+use crate::{ProxiedBody, answer, fields, join::join, websocket};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::Body;
@@ -31,6 +31,8 @@ enum State<F> {
 /// An upgrade that was asked for.
 pub(crate) struct Asked {
     pub(crate) protocols: HeaderValue,
+    /// It was asked for over HTTP/2.
+    pub(crate) websocket: Option<websocket::Accept>,
     pub(crate) client: OnUpgrade,
     pub(crate) idle_limit: Duration,
     pub(crate) runtime: Arc<dyn Runtime>,
@@ -82,11 +84,23 @@ fn towards_client<B>(mut response: Response<B>, asked: Option<Box<Asked>>) -> Re
         let named = response.headers().get(header::UPGRADE);
         // To another protocol, the bytes would be something else to each side (RFC 9110, section 7.8).
         let asked = asked.filter(|asked| fields::are_among(named, &asked.protocols));
+        let is_right = |accept: &websocket::Accept| accept.is_in(response.headers());
+        let asked = asked.filter(|asked| asked.websocket.as_ref().is_none_or(is_right));
         let (Some(asked), Some(upstream)) = (asked, upgrade.and_then(|upgrade| upgrade.take())) else {
             return answer::answer(StatusCode::BAD_GATEWAY);
         };
-        let Asked { protocols: _, client, idle_limit, runtime } = *asked;
+        let Asked { protocols: _, websocket, client, idle_limit, runtime } = *asked;
         runtime.spawn(Box::pin(join(client, upstream, idle_limit, Arc::clone(&runtime))));
+        if websocket.is_some() {
+            *response.status_mut() = StatusCode::OK;
+            websocket::accepted(response.headers_mut());
+        }
+    } else if asked.is_some_and(|asked| asked.websocket.is_some()) {
+        // To the client, it would be the begin of the stream.
+        if status.is_success() {
+            return answer::answer(StatusCode::BAD_GATEWAY);
+        }
+        websocket::refused(response.headers_mut());
     }
     response.map(ProxiedBody::passing)
 }

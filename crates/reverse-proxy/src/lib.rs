@@ -7,6 +7,7 @@
 //! | bodies and trailers | streamed both ways, never collected; `expect: 100-continue` reaches the upstream |
 //! | trailers that must not be such (RFC 9110, section 6.5.1), are of one hop, or claim where a client comes from | removed both ways |
 //! | `upgrade`: WebSocket and others | passed on, over HTTP/1.1; after a 101 to what was asked for, bytes are copied both ways until both sides have ended, or nothing has passed for [1 h](ReverseProxy::upgrade_idle_limit) |
+//! | WebSocket over HTTP/2 (RFC 8441) | asked of the upstream as an upgrade over HTTP/1.1, with a key of its own; a 101 with the right answer to that becomes the 200. The server has to allow it: hyper's by `enable_connect_protocol`, axum's does with its feature `http2` |
 //! | fields of one hop (RFC 9110, section 7.6.1) | removed both ways: `connection` and what it names, `keep-alive`, `proxy-*`, `transfer-encoding`; of `te` only `trailers` is passed on |
 //! | `host` | the upstream's, unless [`keep_host`](ReverseProxy::keep_host) |
 //! | `via` | added both ways |
@@ -15,7 +16,7 @@
 //! | an upstream that is silent | 504 after [`head_limit`](ReverseProxy::head_limit): 60 s |
 //! | `..` in a path, where the upstream's URL has one | 400: it would lead out of it; `%2e%2e` and `..;` too |
 //! | `max-forwards` of OPTIONS | counted down, answered with 204 at 0 (section 7.6.2) |
-//! | CONNECT, TRACE, `OPTIONS *`, a transfer coding besides `chunked` | 501 |
+//! | CONNECT (but to a WebSocket), TRACE, `OPTIONS *`, a transfer coding besides `chunked` | 501 |
 //! | `host` twice, or none that can be | 400; an absolute URI goes before `host` |
 //! | a request that has passed 16 of these proxies, by its `via` | 508: it goes round |
 //!
@@ -59,6 +60,7 @@ mod max_forwards;
 mod proxy;
 mod trailers;
 mod upstream;
+mod websocket;
 
 pub use self::{body::ProxiedBody, forwarded::Forwarded, forwarding::Forwarding, proxy::ReverseProxy};
 

@@ -1,4 +1,6 @@
-use crate::{Forwarded, Forwarding, ProxiedBody, fields, forwarding::Asked, max_forwards, upstream::Upstream};
+use crate::{
+    Forwarded, Forwarding, ProxiedBody, fields, forwarding::Asked, max_forwards, upstream::Upstream, websocket,
+};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, uri::Authority};
 use http_body::Body;
@@ -127,7 +129,11 @@ where
             return Forwarding::failed(error);
         }
         match self.settings.prepare(&mut request) {
-            Ok(asked) => Forwarding::sent(self.service.call(request.map(ProxiedBody::passing)), asked),
+            Ok(asked) => {
+                let is_websocket = asked.as_ref().is_some_and(|asked| asked.websocket.is_some());
+                let body = |body| if is_websocket { ProxiedBody::own("") } else { ProxiedBody::passing(body) };
+                Forwarding::sent(self.service.call(request.map(body)), asked)
+            }
             Err(status) => Forwarding::answered(status),
         }
     }
@@ -159,7 +165,9 @@ impl Settings {
     /// Makes a request that was received one to the upstream; with the upgrade that it asks for. Otherwise, what it is
     /// answered with.
     fn prepare<B>(&self, request: &mut Request<B>) -> Result<Option<Box<Asked>>, StatusCode> {
-        if [Method::CONNECT, Method::TRACE].contains(request.method()) || request.uri().path() == "*" {
+        let is_websocket = websocket::is_asked(request) && request.extensions().get::<OnUpgrade>().is_some();
+        let is_other = [Method::CONNECT, Method::TRACE].contains(request.method()) && !is_websocket;
+        if is_other || request.uri().path() == "*" {
             return Err(StatusCode::NOT_IMPLEMENTED);
         }
         let method = request.method().clone();
@@ -177,7 +185,13 @@ impl Settings {
         let received = std::mem::replace(request.version_mut(), Version::HTTP_11);
 
         let client = request.extensions_mut().remove::<OnUpgrade>();
-        let upgrade = fields::towards_upstream(request.headers_mut(), received, client.is_some());
+        let can_upgrade = client.is_some() && !is_websocket;
+        let mut upgrade = fields::towards_upstream(request.headers_mut(), received, can_upgrade);
+        let websocket = is_websocket.then(|| {
+            let protocol = upgrade.insert(HeaderValue::from_static("websocket"));
+            fields::ask(request.headers_mut(), protocol.clone());
+            websocket::ask(request)
+        });
         let extensions = std::mem::take(request.extensions_mut());
         self.forwarded.apply(request.headers_mut(), &extensions, host.as_ref());
         *request.extensions_mut() = extensions;
@@ -195,7 +209,7 @@ impl Settings {
         }
         let asked = upgrade.zip(client).map(|(protocols, client)| {
             let (idle_limit, runtime) = (self.upgrade_idle_limit, Arc::clone(&self.runtime));
-            Box::new(Asked { protocols, client, idle_limit, runtime })
+            Box::new(Asked { protocols, websocket, client, idle_limit, runtime })
         });
         Ok(asked)
     }

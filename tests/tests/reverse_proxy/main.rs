@@ -5,6 +5,7 @@
 mod beside;
 mod bodies;
 mod errors;
+mod extended_connect;
 mod fields;
 mod upgrade;
 
