@@ -14,6 +14,7 @@ use skybridge_testkit::{
 };
 use skybridge_tests::{World, h2, read};
 use std::{io, time::Duration};
+use tokio::task::JoinSet;
 
 /// A browser's end of a WebSocket: what it sends, and what it gets.
 struct Stream {
@@ -228,19 +229,18 @@ async fn who_leaves_a_websocket_over_http2_ends_it_for_the_other() {
                     assert!(ended.is_none_or(|ended| ended.is_err()));
                 }
             } else {
-                let asking = tokio::spawn({
-                    let client = client.clone();
-                    async move { asks(&client).await.response.status() }
-                });
+                let mut asking = JoinSet::new();
+                let asks = |client: Client| async move { asks(&client).await.response.status() };
+                asking.spawn(asks(client.clone()));
                 let mut upstream = Script::new(listener.accept().await.0);
                 upstream.request().await;
                 drop(listener);
                 if client_leaves {
-                    asking.abort();
+                    asking.shutdown().await;
                     upstream.expect_close().await;
                 } else {
                     drop(upstream);
-                    assert_eq!(asking.await.unwrap(), 502);
+                    assert_eq!(asking.join_next().await.unwrap().unwrap(), 502);
                 }
             }
             // The connection in front goes on.
