@@ -8,7 +8,7 @@ use crate::{
     pinned_file,
     start_error::StartError,
     stderr,
-    tls_files::{folder_of_pems, read, read_ours, unreadable},
+    tls_files::{folder_of_pems, is_certificate, is_der, read, read_ours, unreadable},
     tls_spec::{of_command_line, versions},
 };
 use skybridge::{ConnectionSpec, PinError, Pins, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsLayer, TlsVersion};
@@ -280,7 +280,16 @@ fn refused(file: Option<&Path>, error: &TlsConfigError) -> StartError {
         TlsConfigError::NoRoots | TlsConfigError::Root { .. } | TlsConfigError::Pem { .. } => Exit::ROOTS,
         _ => Exit::TLS,
     };
+    let der = match error {
+        TlsConfigError::Pem { what, .. } if file.is_some_and(is_der) => match *what {
+            CERT => "; it looks like DER; nearest: --cert-type DER",
+            KEY => "; it looks like DER; nearest: --key-type DER",
+            CRL => "; it looks like DER; nearest: PEM, by `openssl crl -inform DER`",
+            _ => "; it looks like DER; nearest: PEM, by `openssl x509 -inform DER`",
+        },
+        _ => "",
+    };
     let file = file.map(|file| file.display().to_string());
     let why: Vec<_> = file.into_iter().chain(chain(error).map(ToString::to_string)).collect();
-    StartError(exit, format!("({exit}) {}", why.join(": ")))
+    StartError(exit, format!("({exit}) {}{der}", why.join(": ")))
 }

@@ -13,7 +13,7 @@ pub(crate) fn folder_of_pems(folder: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)
         let path = entry?.path();
         if path.is_file() {
             let bytes = fs::read(&path)?;
-            if String::from_utf8_lossy(&bytes).contains("-----BEGIN CERTIFICATE-----") {
+            if is_certificate(&bytes) {
                 pems.push((path, bytes));
             }
         }
@@ -39,6 +39,16 @@ pub(crate) fn read_ours(path: &Path) -> Result<Vec<u8>, StartError> {
         ),
         None => unreadable(path, &error, Exit::IDENTITY),
     })
+}
+
+/// Whether a file begins as certificates, keys and lists do in DER: a sequence, whose length is in one byte or two.
+pub(crate) fn is_der(path: &Path) -> bool {
+    fs::read(path).is_ok_and(|file| matches!(file[..], [0x30, 0x81 | 0x82, ..]))
+}
+
+/// Whether there is a certificate in it.
+pub(crate) fn is_certificate(pem: &[u8]) -> bool {
+    String::from_utf8_lossy(pem).contains("-----BEGIN CERTIFICATE-----")
 }
 
 pub(crate) fn unreadable(path: &Path, error: impl fmt::Display, exit: Exit) -> StartError {

@@ -121,6 +121,9 @@ fn explain(error: &clap::Error, arguments: &[OsString]) -> String {
     let name = flag.split([' ', '=']).next().unwrap_or(&flag);
     match error.kind() {
         ErrorKind::UnknownArgument => unknown(name, error, arguments),
+        ErrorKind::MissingRequiredArgument if name.starts_with('-') => {
+            format!("{flag} is missing, which another flag needs; nearest: {flag} besides")
+        }
         ErrorKind::MissingRequiredArgument => "there is no URL; see skybridge --help".to_owned(),
         ErrorKind::InvalidValue if context(error, ContextKind::InvalidValue).is_empty() => {
             format!("{name} needs a value; nearest: {flag}")
@@ -257,6 +260,10 @@ mod tests {
             ("--porxy x http://a.test/", "--porxy is no flag; nearest: --proxy"),
             ("--nonsense http://a.test/", "--nonsense is no flag; see skybridge --help"),
             ("-s", "there is no URL; see skybridge --help"),
+            (
+                "--key k.pem http://a.test/",
+                "--cert <FILE> is missing, which another flag needs; nearest: --cert <FILE> besides",
+            ),
             #[cfg(feature = "tour")]
             ("tour now", "tour takes nothing, and there is now; nearest: skybridge tour"),
             #[cfg(not(feature = "tour"))]

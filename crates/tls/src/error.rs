@@ -321,6 +321,10 @@ impl TlsError {
             Self::Handshake(rustls::Error::AlertReceived(alert)) if words::alert(*alert).is_certificate() => {
                 Advice::ClientCertificate
             }
+            Self::Handshake(
+                rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)
+                | rustls::Error::NoApplicationProtocol,
+            ) => Advice::NoCommonProtocol,
             Self::Handshake(rustls::Error::AlertReceived(_) | rustls::Error::PeerIncompatible(_)) => {
                 Advice::NothingInCommon
             }
@@ -447,7 +451,7 @@ impl fmt::Display for Names<'_> {
             write!(f, "{}{name}", if i == 0 { "" } else { ", " })?;
         }
         match self.0.len() {
-            0 => f.write_str("no name"),
+            0 => f.write_str("no name (a common name doesn't count)"),
             all if all > MOST_NAMES => write!(f, " and {} more", all - MOST_NAMES),
             _ => Ok(()),
         }

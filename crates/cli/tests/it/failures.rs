@@ -203,7 +203,7 @@ async fn certificates_that_prove_nothing() {
         &ran,
         &[origin.addr().port()],
         90,
-        "https://a.test:PORT: TLS to 127.0.0.1:PORT failed: none of the keys that vouch for the peer is pinned (nothing was sent); somebody may be in between; if the server has new keys, skybridge pins HOST prints them",
+        "https://a.test:PORT: TLS to 127.0.0.1:PORT failed: none of the keys that vouch for the peer is pinned (nothing was sent); somebody may be in between; if the server has new keys (skybridge pins HOST prints them), pin those: --pin HOST=PIN",
     );
 }
 
@@ -214,7 +214,8 @@ async fn a_client_certificate_is_wanted() {
     let origin = Origin::h1().tls(&desk.ca.leaf(["a.test"])).require_client_cert(&desk.ca).start().await;
     let ran = desk.fetch(origin.addr(), &[]).await;
     let why = "it wants a certificate of the client (TLS alert certificate_required)";
-    let to_do = "give it one: --cert FILE --key FILE, or to a proxy: --proxy-cert FILE --proxy-key FILE";
+    let to_do =
+        "give it one that it accepts: --cert FILE --key FILE, or to a proxy: --proxy-cert FILE --proxy-key FILE";
     let place = "HTTP/1.1 on connection 1 to 127.0.0.1:PORT; it may have been processed";
     let forms = [
         format!("the peer ended TLS while the response was awaited: {why} ({place})"),
@@ -228,6 +229,26 @@ async fn a_client_certificate_is_wanted() {
     let told = told(&ran, &[origin.addr().port()]);
     assert!(forms.iter().any(|form| told == format!("(56) https://a.test:PORT: {form}; {to_do}")), "{told}");
     assert_eq!(ran.exit, 56);
+}
+
+#[tokio::test]
+async fn protocols_that_do_not_meet() {
+    let desk = Desk::new();
+    // As OpenSSL, haproxy and Go do; the server of the test kit closes without a word.
+    let alert = |mut socket: TcpStream| async move {
+        let _ = socket.read(&mut [0; 4096]).await;
+        let _ = socket.write_all(b"\x15\x03\x03\x00\x02\x02\x78").await;
+        let _ = socket.shutdown().await;
+        while socket.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {}
+    };
+    let server = Server::start(alert).await;
+    let ran = desk.fetch(server.0, &["--http2-prior-knowledge"]).await;
+    assert_told(
+        &ran,
+        &[server.0.port()],
+        35,
+        "https://a.test:PORT: TLS to 127.0.0.1:PORT failed: the peer refused the handshake: it speaks none of the protocols that were offered (ALPN) (alert no_application_protocol) (nothing was sent); leave out --http1.1 or --http2-prior-knowledge, to a proxy --proxy-http2; or check the port",
+    );
 }
 
 #[tokio::test]

@@ -40,3 +40,4 @@ mod tls;
 #[cfg(feature = "tour")]
 mod tour;
 mod why;
+mod wrong_files;

@@ -73,8 +73,10 @@ pub enum Advice {
     ProxyCertificate,
     /// TLS was spoken to a port that speaks something else.
     NotTls,
-    /// There is no version of TLS, cipher suite or protocol that both sides allow.
+    /// There is no version of TLS, cipher suite or kind of signature that both sides allow.
     NothingInCommon,
+    /// The server speaks TLS, and none of the versions of HTTP that were offered by ALPN.
+    NoCommonProtocol,
     /// A request in cleartext was sent to a port that speaks TLS.
     WantsTls,
     /// HTTP/2 alone was spoken or allowed, and the port doesn't speak it.
@@ -127,7 +129,7 @@ const fn row(key: &'static str, means: &'static str, in_code: &'static str, on_c
 
 impl Advice {
     /// All of them, in the order of a request's trip.
-    pub const ALL: [Self; 49] = [
+    pub const ALL: [Self; 50] = [
         Self::Url,
         Self::Request,
         Self::NoSuchName,
@@ -159,6 +161,7 @@ impl Advice {
         Self::ProxyCertificate,
         Self::NotTls,
         Self::NothingInCommon,
+        Self::NoCommonProtocol,
         Self::WantsTls,
         Self::NotHttp2,
         Self::WantsHttp2,
@@ -280,8 +283,8 @@ impl Advice {
             Self::ClientCertificate => row(
                 "client_certificate",
                 "The server wants a certificate of the client, or does not accept the one that it was shown.",
-                "give it one: `TlsConfig::builder().client_auth_pem(chain, key)`",
-                "give it one: --cert FILE --key FILE, or to a proxy: --proxy-cert FILE --proxy-key FILE",
+                "give it one that it accepts: `TlsConfig::builder().client_auth_pem(chain, key)`",
+                "give it one that it accepts: --cert FILE --key FILE, or to a proxy: --proxy-cert FILE --proxy-key FILE",
             ),
             Self::SelfSigned => row(
                 "self_signed",
@@ -347,7 +350,7 @@ impl Advice {
                 "pins",
                 "The server is trusted, and its keys are none of those that are pinned for it.",
                 "somebody may be in between; if the server has new keys, pin those: `TlsConfig::builder().pin(host, pin)`",
-                "somebody may be in between; if the server has new keys, skybridge pins HOST prints them",
+                "somebody may be in between; if the server has new keys (skybridge pins HOST prints them), pin those: --pin HOST=PIN",
             ),
             Self::ProxyCertificate => row(
                 "proxy_certificate",
@@ -363,9 +366,15 @@ impl Advice {
             ),
             Self::NothingInCommon => row(
                 "nothing_in_common",
-                "There is no version of TLS, cipher suite or protocol that both sides allow.",
+                "There is no version of TLS, cipher suite or kind of signature that both sides allow.",
                 "`TlsConfig::builder().versions(..)` allows other versions; TLS 1.1 and before are never spoken",
                 "--tlsv1.2, --tlsv1.3 and --tls-max set the versions; TLS 1.1 and before are never spoken",
+            ),
+            Self::NoCommonProtocol => row(
+                "no_common_protocol",
+                "The server speaks TLS, and none of the versions of HTTP that were offered by ALPN.",
+                "offer both: `ConnectOptions::http_versions(HttpVersions::Any)`, the default; or check the port",
+                "leave out --http1.1 or --http2-prior-knowledge, to a proxy --proxy-http2; or check the port",
             ),
             Self::WantsTls => row(
                 "wants_tls",

@@ -1,0 +1,55 @@
+//! Files that are not what a flag is about: what they seem to be is said, and what would do.
+
+use crate::{ran::skybridge, tls::Desk};
+
+#[tokio::test]
+async fn a_file_that_is_der_is_told_as_such() {
+    let desk = Desk::new();
+    let cert = desk.ca.leaf(["a.test"]);
+    let root = desk.file("root.der", &*desk.ca.der()).display().to_string();
+    let key = desk.file("key.der", cert.key().secret_der()).display().to_string();
+    let chain = desk.file("chain.pem", &cert.chain_pem()).display().to_string();
+    let leaf = desk.file("leaf.der", &*cert.chain()[0]).display().to_string();
+    let rows: [(&[&str], i32, &str, &str); 4] = [
+        (&["--cacert", &root], 77, &root, "PEM, by `openssl x509 -inform DER`"),
+        (&["--crlfile", &root], 82, &root, "PEM, by `openssl crl -inform DER`"),
+        (&["--cert", &leaf, "--key", &key], 58, &leaf, "--cert-type DER"),
+        (&["--cert", &chain, "--key", &key], 58, &key, "--key-type DER"),
+    ];
+    for (flags, exit, file, nearest) in rows {
+        let ran = skybridge([flags, &["https://a.test/"]].concat()).await;
+        assert_eq!((ran.exit, ran.err.lines().count()), (exit, 1), "{}", ran.err);
+        assert!(ran.err.starts_with(&format!("skybridge: ({exit}) {file}: ")), "{}", ran.err);
+        assert!(ran.err.ends_with(&format!("in the PEM; it looks like DER; nearest: {nearest}\n")), "{}", ran.err);
+    }
+    // One that is neither gets no such advice.
+    let junk = desk.file("junk.pem", "0 junk").display().to_string();
+    let ran = skybridge(["--cacert", &junk, "https://a.test/"]).await;
+    assert!(ran.exit == 77 && ran.err.ends_with("in the PEM\n"), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn a_certificate_is_no_public_key_and_has_one() {
+    let desk = Desk::new();
+    let cert = desk.file("leaf.pem", &desk.ca.leaf(["a.test"]).chain_pem()).display().to_string();
+    let ran = skybridge(["--pinnedpubkey", &cert, "https://a.test/"]).await;
+    assert!(ran.exit == 90 && ran.err.contains("`openssl x509 -noout -pubkey`"), "{} {}", ran.exit, ran.err);
+    let junk = desk.file("junk.pem", "junk").display().to_string();
+    let ran = skybridge(["--pinnedpubkey", &junk, "https://a.test/"]).await;
+    assert!(ran.exit == 90 && !ran.err.contains("openssl"), "{} {}", ran.exit, ran.err);
+}
+
+#[tokio::test]
+async fn a_flag_that_needs_another_one_names_it() {
+    for (flags, missing) in [
+        (["--key", "k.pem"], "--cert <FILE>"),
+        (["--proxy-key", "k.pem"], "--proxy-cert <FILE>"),
+        (["--cert-type", "DER"], "--cert <FILE>"),
+    ] {
+        let ran = skybridge(flags.into_iter().chain(["https://a.test/"])).await;
+        let told = format!("skybridge: {missing} is missing, which another flag needs");
+        assert!(ran.exit == 2 && ran.err.starts_with(&told), "{}", ran.err);
+    }
+    let ran = skybridge(["--pinnedpubkey", "sha256//x", "https://a.test/"]).await;
+    assert!(ran.exit == 2 && ran.err.starts_with("skybridge: --pinnedpubkey \"sha256//x\": "), "{}", ran.err);
+}
