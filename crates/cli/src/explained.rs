@@ -58,6 +58,7 @@ struct Tls {
     skipped_roots: Vec<String>,
     verified: bool,
     pins: Vec<String>,
+    pins_not_enforced: Vec<String>,
     client_certificate: bool,
     ech: &'static str,
 }
@@ -141,6 +142,7 @@ impl Tls {
             skipped_roots: tls.skipped_roots.iter().map(ToString::to_string).collect(),
             verified: tls.trust != TrustOutline::Anyone,
             pins: tls.pins.iter().map(ToString::to_string).collect(),
+            pins_not_enforced: tls.pins_not_enforced.iter().map(ToString::to_string).collect(),
             client_certificate: tls.client_certificate,
             ech: match tls.ech {
                 None => "none",

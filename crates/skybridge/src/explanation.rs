@@ -302,6 +302,13 @@ impl fmt::Display for Opening {
             for pin in &tls.pins {
                 line(f, "", format_args!("pinned to {pin}"))?;
             }
+            for pin in &tls.pins_not_enforced {
+                line(
+                    f,
+                    "",
+                    format_args!("pinned to {pin}, which refuses nobody: it has expired or is for report only"),
+                )?;
+            }
         }
         Ok(())
     }
@@ -347,7 +354,11 @@ fn tls_text(tls: &TlsOutline) -> String {
         TrustOutline::Custom => "trusted as a verifier that was given says".into(),
         _ => "NOT VERIFIED".into(),
     };
-    let pins = if tls.pins.is_empty() { ", no pins" } else { "" };
+    let pins = match (&*tls.pins, &*tls.pins_not_enforced) {
+        ([], []) => ", no pins",
+        ([], _) => ", no pins that refuse anybody",
+        _ => "",
+    };
     let identity = if tls.client_certificate { "a client certificate" } else { "no client certificate" };
     let ech = match tls.ech {
         // As of an address (RFC 6066, section 3).

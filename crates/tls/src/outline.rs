@@ -20,6 +20,9 @@ pub struct TlsOutline {
     pub skipped_roots: Arc<[SkippedRoot]>,
     /// The pins of this host, of which the verified path must have one; none where it isn't pinned.
     pub pins: Vec<Pin>,
+    /// The pins of this host that refuse nobody, because they have [expired](crate::Pins::until) or are
+    /// [for report only](crate::Pins::report_only).
+    pub pins_not_enforced: Vec<Pin>,
     /// Whether there is a certificate to show, if the peer asks for one; where a function chooses it, there may be.
     pub client_certificate: bool,
     /// What is done about the origin's name; `None` when it is sent in the clear.
@@ -56,6 +59,7 @@ impl TlsConfig {
             Err(_) => Some(EchOutline::NoKeys),
         };
         let is_hidden = matches!(ech, Some(EchOutline::Encrypted | EchOutline::Grease));
+        let (pins, pins_not_enforced) = self.pins().of(&peer.text, peer.host.as_deref(), self.clock().current_time());
         Ok(TlsOutline {
             // With Encrypted Client Hello it is TLS 1.3 alone.
             versions: self.versions().into_iter().filter(|it| !is_hidden || *it == TlsVersion::Tls13).collect(),
@@ -64,7 +68,8 @@ impl TlsConfig {
             alpn: crate::alpn::offer(Some(options.http_versions)).into_iter().map(text).collect(),
             trust: self.trust(&peer.text),
             skipped_roots: self.shared_skipped_roots(),
-            pins: self.pins().of(&peer.text, peer.host.as_deref(), self.clock().current_time()),
+            pins,
+            pins_not_enforced,
             client_certificate: self.identity().may_have_one_for(&peer.text),
             ech,
         })

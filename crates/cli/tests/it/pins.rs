@@ -191,3 +191,30 @@ async fn pins_for_report_only_are_told_by_v_and_refuse_nobody() {
     let ran = desk.run(&origin, "a.test", &["--pin", &pin]).await;
     assert_eq!(ran.exit, 90);
 }
+
+/// Who asks why nothing is refused is told of pins that were given, and not that there are none.
+#[tokio::test]
+async fn explain_tells_pins_that_refuse_nobody_from_those_that_hold() {
+    let desk = Desk::new();
+    let origin = h2(&desk.ca.leaf(["a.test"])).start().await;
+    let pin = Ca::new("other").pin();
+    let given = format!("a.test={pin}");
+    let port = origin.addr().port();
+    let (url, resolve) = (format!("https://a.test:{port}/"), format!("--resolve=a.test:{port}:127.0.0.1"));
+    for (flags, held_to, others, told) in [
+        (&["--pin", &given][..], json!([pin]), json!([]), format!("pinned to {pin}")),
+        (
+            &["--pin", &given, "--pin-report-only"],
+            json!([]),
+            json!([pin]),
+            format!("pinned to {pin}, which refuses nobody: it has expired or is for report only"),
+        ),
+    ] {
+        let ran = skybridge(["explain", &resolve].iter().chain(flags).chain(&[&*url])).await;
+        assert!(ran.out.lines().any(|line| line.trim() == told), "{}", ran.out);
+        assert!(!ran.out.contains("no pins,") && ran.out.contains("refuse anybody") == (held_to == json!([])));
+        let ran = desk.explain(&origin, "a.test", flags).await;
+        let tls = &reports(&ran)[0]["tls"];
+        assert_eq!((&tls["pins"], &tls["pins_not_enforced"]), (&held_to, &others));
+    }
+}

@@ -32,6 +32,8 @@ fn convert(host: &str) -> Result<Cow<'_, str>, OriginError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "idn")]
+    use crate::{Cleartext, Dial, Proxy, ProxyKind};
     use crate::{OriginRef, Scheme};
 
     #[test]
@@ -90,6 +92,20 @@ mod tests {
             let origin = OriginRef::parse(Scheme::Https, host).and_then(OriginRef::to_owned);
             let host_of = origin.as_ref().map(|origin| origin.host()).ok();
             assert_eq!(host_of, *expected, "{host}: {origin:?}");
+        }
+    }
+
+    #[cfg(feature = "idn")]
+    #[test]
+    fn proxies_and_other_hosts_to_connect_to_are_converted_too() {
+        for host in ["bücher.test", "BÜCHER\u{3002}Test", "xn--bcher-kva.test"] {
+            assert_eq!(&*Proxy::new(ProxyKind::Https, host, 443).host, "xn--bcher-kva.test", "{host}");
+            let url = format!("socks5h://me:pw@{host}:1");
+            assert_eq!(Proxy::parse(&url).unwrap().name(), "xn--bcher-kva.test", "{host}");
+            assert_eq!(Dial::host_and_port(host, 1).unwrap().host(), Some(("xn--bcher-kva.test", 1)), "{host}");
+            let only = Cleartext::only_to([host]).unwrap();
+            let of = |host| OriginRef::parse(Scheme::Http, host).and_then(OriginRef::to_owned).unwrap();
+            assert!(only.permits(&of("XN--bcher-kva.test.")) && !only.permits(&of("bcher.test")), "{host}");
         }
     }
 

@@ -23,7 +23,8 @@ impl<'a> IdentityRequest<'a> {
     }
 
     /// The name, or address, that the peer must prove to have before it is shown anything: the origin's host, or the
-    /// [`server_name`](skybridge_core::ConnectOptions::server_name) that was set for it. In lower case.
+    /// [`server_name`](skybridge_core::ConnectOptions::server_name) that was set for it. In lower case, and
+    /// in ASCII as [`ascii_host`](skybridge_core::ascii_host) has it.
     pub fn host(&self) -> &str {
         self.host
     }

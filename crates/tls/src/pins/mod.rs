@@ -157,12 +157,15 @@ impl Pins {
         self.every_leaf.extend(every_leaf.into_iter().map(|(pin, terms)| (pin, terms.within(whole))));
     }
 
-    /// Those that a name is held to, and the origin's host where that is another.
-    pub(crate) fn of(&self, name: &str, host: Option<&str>, now: Option<UnixTime>) -> Vec<Pin> {
+    /// Those of a name, and of the origin's host where that is another: first what it is held to, then what refuses
+    /// nobody.
+    pub(crate) fn of(&self, name: &str, host: Option<&str>, now: Option<UnixTime>) -> (Vec<Pin>, Vec<Pin>) {
         let matches = |rule: &&Rule| rule.pattern.matches(name) || host.is_some_and(|host| rule.pattern.matches(host));
         let rules = self.rules.iter().filter(matches).map(|rule| (rule.pin, rule.terms));
         let all = self.every_leaf.iter().copied().chain(rules);
-        all.filter(|(_, terms)| terms.are_enforced(now)).map(|(pin, _)| pin).collect()
+        let (held_to, others): (Vec<_>, Vec<_>) = all.partition(|(_, terms)| terms.are_enforced(now));
+        let pins = |all: Vec<(Pin, Terms)>| all.into_iter().map(|(pin, _)| pin).collect();
+        (pins(held_to), pins(others))
     }
 
     /// Checks the pins of a host's path, leaf first.

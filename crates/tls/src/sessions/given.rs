@@ -104,7 +104,8 @@ impl SessionPeer {
         self.0.key.name.to_str()
     }
 
-    /// The origin's port. `None` where the peer is no origin: a proxy, or a DNS server.
+    /// The origin's port. `None` where the peer is no origin of ours: a proxy, a DNS server, or who is asked by
+    /// [another stack](crate::TlsConfig::rustls_config).
     pub fn port(&self) -> Option<u16> {
         self.0.key.port
     }
