@@ -8,6 +8,7 @@ mod caddy;
 mod certs;
 mod dante;
 mod dnsmasq;
+mod go;
 mod grpcio;
 mod haproxy;
 mod hypercorn;
@@ -51,10 +52,11 @@ pub(crate) fn run() -> Outcome {
     let chromium = installed("chromium", "chromium")?;
     let curl = installed("curl", "curl")?;
     let grpcio = grpcio::python()?;
+    let go = go::compiler()?;
     let scratch = scratch::Scratch::new()?;
     // All at once: what is free is only taken when its server starts.
     let [plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend, others @ ..] =
-        ports::free::<29>()?;
+        ports::free::<36>()?;
     let [h2c, h2c_small, proxy, sealed, socks, http10, proxy10, others @ ..] = others;
     let [
         reloaded,
@@ -69,7 +71,8 @@ pub(crate) fn run() -> Outcome {
         socks_dante,
         others @ ..,
     ] = others;
-    let [unbound_plain, unbound_tls, unbound_https] = others;
+    let [unbound_plain, unbound_tls, unbound_https, others @ ..] = others;
+    let [ech_accept, ech_hello_again, ech_retry, ech_rotating, ech_off, ech_unproven, ech_tls12] = others;
     let certs = scratch.folder("certs")?;
     certs::make(&certs)?;
     let origins =
@@ -94,6 +97,17 @@ pub(crate) fn run() -> Outcome {
     let node = node::start(&node, &scratch.folder("node")?, goaway)?;
     let hypercorn = hypercorn::start(&hypercorn, &scratch.folder("hypercorn")?, &certs, python)?;
     let openssl = openssl::start(&openssl, &scratch.folder("openssl")?, &certs, verifying)?;
+    let ech = scratch.folder("ech")?;
+    let modes = [
+        ("accept", ech_accept),
+        ("hello-again", ech_hello_again),
+        ("retry", ech_retry),
+        ("rotating", ech_rotating),
+        ("off", ech_off),
+        ("unproven", ech_unproven),
+        ("tls12", ech_tls12),
+    ];
+    let go = go::start(&go, &ech, &certs, &modes)?;
     let at = |port: u16| format!("127.0.0.1:{port}");
     let tests = build().and_then(|cli| {
         execute(
@@ -111,6 +125,8 @@ pub(crate) fn run() -> Outcome {
                 "interop_certificates",
                 "--test",
                 "interop_cli",
+                "--test",
+                "interop_ech",
                 "--test",
                 "interop_endings",
                 "--test",
@@ -161,6 +177,14 @@ pub(crate) fn run() -> Outcome {
             .env("SKYBRIDGE_NODE", at(goaway))
             .env("SKYBRIDGE_HYPERCORN", at(python))
             .env("SKYBRIDGE_OPENSSL_VERIFY", at(verifying))
+            .env("SKYBRIDGE_ECH_KEYS", &ech)
+            .env("SKYBRIDGE_ECH_ACCEPT", at(ech_accept))
+            .env("SKYBRIDGE_ECH_HELLO_AGAIN", at(ech_hello_again))
+            .env("SKYBRIDGE_ECH_RETRY", at(ech_retry))
+            .env("SKYBRIDGE_ECH_ROTATING", at(ech_rotating))
+            .env("SKYBRIDGE_ECH_OFF", at(ech_off))
+            .env("SKYBRIDGE_ECH_UNPROVEN", at(ech_unproven))
+            .env("SKYBRIDGE_ECH_TLS12", at(ech_tls12))
             .env("SKYBRIDGE_NGHTTPX", at(multiplexed))
             .env("SKYBRIDGE_NGHTTPX_LOG", nghttpx.log())
             .env("SKYBRIDGE_SQUID", at(proxy))
@@ -171,7 +195,7 @@ pub(crate) fn run() -> Outcome {
         )
     });
     let proxies = [nghttpx, squid, microsocks, dante, tinyproxy];
-    let origins = [nginx, nghttpd, small, apache, haproxy, caddy, node, hypercorn, openssl, inside];
+    let origins = [nginx, nghttpd, small, apache, haproxy, caddy, node, hypercorn, openssl, go, inside];
     let names = [dnsmasq, records, unbound];
     let running = proxies.into_iter().chain(origins).chain(names).try_for_each(server::Server::still_running);
     tests.and(running)

@@ -9,7 +9,8 @@ use crate::interop::scratch;
 
 const NAMES: [&str; 3] = ["a.test", "b.test", "127.0.0.1"];
 
-/// A root, a leaf below an intermediate, an expired one, and one that is not trusted; and the pins of all.
+/// A root, a leaf below an intermediate, another for the public name of Encrypted Client Hello, an expired one, and one
+/// that is not trusted; and the pins of all.
 pub(crate) fn make(folder: &Path) -> Outcome {
     let root = Ca::new("skybridge interop root");
     let intermediate = root.intermediate("skybridge interop intermediate");
@@ -18,6 +19,7 @@ pub(crate) fn make(folder: &Path) -> Outcome {
     scratch::write(&folder.join("root.pem"), root.pem().as_bytes())?;
     scratch::write(&folder.join("stranger.pem"), stranger.pem().as_bytes())?;
     write(folder, "leaf", &leaf)?;
+    write(folder, "public", &intermediate.leaf(["public.test"]))?;
     write(folder, "expired", &intermediate.expired(NAMES))?;
     let pins = [
         ("leaf", leaf.pin()),
