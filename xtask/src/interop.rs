@@ -56,7 +56,7 @@ pub(crate) fn run() -> Outcome {
     let scratch = scratch::Scratch::new()?;
     // All at once: what is free is only taken when its server starts.
     let [plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend, others @ ..] =
-        ports::free::<36>()?;
+        ports::free::<37>()?;
     let [h2c, h2c_small, proxy, sealed, socks, http10, proxy10, others @ ..] = others;
     let [
         reloaded,
@@ -72,11 +72,22 @@ pub(crate) fn run() -> Outcome {
         others @ ..,
     ] = others;
     let [unbound_plain, unbound_tls, unbound_https, others @ ..] = others;
-    let [ech_accept, ech_hello_again, ech_retry, ech_rotating, ech_off, ech_unproven, ech_tls12] = others;
+    let [ech_accept, ech_hello_again, ech_retry, ech_rotating, ech_off, ech_unproven, ech_tls12, tls_session_ids] =
+        others;
     let certs = scratch.folder("certs")?;
     certs::make(&certs)?;
-    let origins =
-        nginx::Ports { plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend };
+    let origins = nginx::Ports {
+        plain,
+        keepalive2,
+        keepalive10,
+        keepalive10_tls,
+        tls,
+        tls_h1,
+        tls_session_ids,
+        tls_expired,
+        websocket,
+        backend,
+    };
     let network = network::Network::new(&ip)?;
     let inside = network.nginx(&nginx, &scratch.folder("routes")?, &certs)?;
     let records = dnsmasq::start(&dnsmasq, &scratch.folder("records")?, names, tls)?;
@@ -135,6 +146,8 @@ pub(crate) fn run() -> Outcome {
                 "interop_names",
                 "--test",
                 "interop_routes",
+                "--test",
+                "interop_sessions",
             ])
             .env("SKYBRIDGE_CLI", cli)
             .env("SKYBRIDGE_CHROMIUM", &chromium)
@@ -153,6 +166,7 @@ pub(crate) fn run() -> Outcome {
             .env("SKYBRIDGE_NGINX_KEEPALIVE10_TLS", at(keepalive10_tls))
             .env("SKYBRIDGE_NGINX_TLS", at(tls))
             .env("SKYBRIDGE_NGINX_TLS_H1", at(tls_h1))
+            .env("SKYBRIDGE_NGINX_TLS_SESSION_IDS", at(tls_session_ids))
             .env("SKYBRIDGE_DNSMASQ", at(names))
             .env("SKYBRIDGE_DNSMASQ_LOG", records.log())
             .env("SKYBRIDGE_UNBOUND", at(unbound_plain))

@@ -18,6 +18,7 @@ pub(crate) struct Ports {
     pub(crate) keepalive10_tls: u16,
     pub(crate) tls: u16,
     pub(crate) tls_h1: u16,
+    pub(crate) tls_session_ids: u16,
     pub(crate) tls_expired: u16,
     pub(crate) websocket: u16,
     /// Where it passes WebSockets on to. A test listens there.
@@ -29,9 +30,9 @@ pub(crate) fn start(program: &Path, folder: &Path, certs: &Path, ports: Ports) -
     scratch::write(&configuration, filled_in(folder, certs, ports).as_bytes())?;
     let mut command = Command::new(program);
     command.arg("-c").arg(&configuration).arg("-p").arg(folder).arg("-e").arg(folder.join("error.log"));
-    let Ports { plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend: _ } =
-        ports;
-    let listens = [plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket];
+    let Ports { plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, .. } = ports;
+    let listens =
+        [plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, ports.tls_session_ids, tls_expired, websocket];
     let server = Server::start("nginx", &command, folder, &listens)?;
     Ok(server.logging_to(folder.join("access.log")))
 }
@@ -46,6 +47,7 @@ fn filled_in(folder: &Path, certs: &Path, ports: Ports) -> String {
         .replace("{keepalive10_tls}", &ports.keepalive10_tls.to_string())
         .replace("{tls}", &ports.tls.to_string())
         .replace("{tls_h1}", &ports.tls_h1.to_string())
+        .replace("{tls_session_ids}", &ports.tls_session_ids.to_string())
         .replace("{tls_expired}", &ports.tls_expired.to_string())
         .replace("{websocket}", &ports.websocket.to_string())
         .replace("{backend}", &ports.backend.to_string())
@@ -59,8 +61,19 @@ mod tests {
     fn no_gap_is_left_in_the_configuration() {
         let [plain, keepalive2, tls, tls_h1, tls_expired] = [20_001, 20_002, 20_003, 20_004, 20_005];
         let (keepalive10, keepalive10_tls, websocket, backend) = (20_008, 20_009, 20_006, 20_007);
-        let ports =
-            Ports { plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend };
+        let tls_session_ids = 20_010;
+        let ports = Ports {
+            plain,
+            keepalive2,
+            keepalive10,
+            keepalive10_tls,
+            tls,
+            tls_h1,
+            tls_session_ids,
+            tls_expired,
+            websocket,
+            backend,
+        };
         let text = filled_in(Path::new("/tmp/x"), Path::new("/tmp/y"), ports);
         // Whatever stands alone in braces was to be filled in.
         let gap = text.split('{').skip(1).any(|behind| behind.starts_with(|first: char| first.is_ascii_lowercase()));
