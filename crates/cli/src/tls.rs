@@ -8,7 +8,7 @@ use crate::{
     pinned_file,
     start_error::StartError,
     stderr,
-    tls_files::{folder_of_pems, is_certificate, is_der, read, read_ours, unreadable},
+    tls_files::{folder_of_pems, is_der, read, read_ours, unreadable},
     tls_spec::{of_command_line, versions},
 };
 use skybridge::{ConnectionSpec, PinError, Pins, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsLayer, TlsVersion};
