@@ -61,10 +61,10 @@ impl Jar {
                 io::stdin().lock().read_to_end(&mut text)?;
                 text
             }
+            // Reading a folder has an error of its own on each system.
+            _ if path.is_dir() => return Ok(false),
             _ => match fs::read(path) {
-                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) => {
-                    return Ok(false);
-                }
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
                 read => read?,
             },
         };

@@ -95,7 +95,12 @@ pub(crate) async fn run(parts: Vec<Part>) -> Result<Exit, StartError> {
     close(parts).await;
     match written {
         Err(why) if reporter.exit() == Exit::OK => Err(StartError(Exit::WRITE, why)),
-        _ => Ok(reporter.exit()),
+        // The exit code is that of the URL that failed.
+        Err(why) => {
+            reporter.print(&why);
+            Ok(reporter.exit())
+        }
+        Ok(()) => Ok(reporter.exit()),
     }
 }
 
@@ -265,10 +270,13 @@ impl Reporter {
         }
     }
 
-    fn print_error(&self, outcome: &Outcome) {
-        if self.silent {
-            return;
+    fn print(&self, why: &str) {
+        if !self.silent {
+            stderr::print(format_args!("skybridge: {}\n", clean(why)));
         }
+    }
+
+    fn print_error(&self, outcome: &Outcome) {
         let why = match (&outcome.fault, outcome.status) {
             (Some(fault), _) => fault.to_string(),
             (None, Some(status)) => {
@@ -277,7 +285,7 @@ impl Reporter {
             }
             _ => return,
         };
-        stderr::print(format_args!("skybridge: {}\n", clean(&why)));
+        self.print(&why);
     }
 
     fn exit(&self) -> Exit {

@@ -28,7 +28,7 @@ pub(crate) fn dial(attempt: &Attempt) {
 pub(crate) fn event(event: &Event<'_>, secrets: Secrets, runtime: &dyn Runtime) {
     match &event.kind {
         EventKind::PhaseFailed(phase, elapsed, error) if *phase <= Phase::Handshake => {
-            print('*', format_args!("{phase} failed after {elapsed:.1?}: {}", innermost(*error)));
+            print('*', format_args!("{} failed after {elapsed:.1?}: {}", name(*phase), innermost(*error)));
         }
         EventKind::PhaseFailed(Phase::Acquire, _, error) if event.connection.is_some() => {
             print('*', format_args!("connection {} ended before it was used: {}", id(event), in_one_line(*error)));
@@ -44,8 +44,7 @@ pub(crate) fn event(event: &Event<'_>, secrets: Secrets, runtime: &dyn Runtime) 
             }
         }
         EventKind::PhaseStarted(phase @ (Phase::Tunnel | Phase::Tls)) => {
-            let phase = if *phase == Phase::Tls { "TLS" } else { "tunnel" };
-            print('*', format_args!("{phase} started"));
+            print('*', format_args!("{} started", name(*phase)));
         }
         EventKind::PhaseEnded(Phase::Tunnel, elapsed) => print('*', format_args!("tunnel there after {elapsed:.1?}")),
         EventKind::PhaseEnded(Phase::Tls, elapsed) => print('*', format_args!("TLS done after {elapsed:.1?}")),
@@ -97,6 +96,15 @@ pub(crate) fn event(event: &Event<'_>, secrets: Secrets, runtime: &dyn Runtime) 
             print('*', format_args!("{decision}: {}", in_one_line(*error)));
         }
         _ => {}
+    }
+}
+
+/// As it stands in a sentence.
+fn name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Tcp => "TCP",
+        Phase::Tls => "TLS",
+        phase => phase.as_str(),
     }
 }
 

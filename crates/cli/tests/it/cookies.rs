@@ -81,6 +81,9 @@ async fn a_jar_that_cannot_be_written_is_exit_23_and_one_that_is_not_there_is_to
     let own = origin.url("/");
     let ran = skybridge(["-c", "/no/such/folder/jar", &own]).await;
     assert!(ran.exit == 23 && ran.err.contains("(23) /no/such/folder/jar: "), "{} {}", ran.exit, ran.err);
+    // Where the URL failed too, the exit code is its own.
+    let ran = skybridge(["-c", "/no/such/folder/jar", "http://a.test:x/"]).await;
+    assert!(ran.exit == 3 && ran.err.contains("(23) /no/such/folder/jar: "), "{} {}", ran.exit, ran.err);
     let ran = skybridge(["-v", "-b", "/no/such/jar", &own]).await;
     assert!(ran.exit == 0 && ran.err.contains("* there is no file /no/such/jar"), "{}", ran.err);
 }

@@ -255,6 +255,8 @@ async fn protocols_that_do_not_meet() {
 async fn versions_that_do_not_meet() {
     let desk = Desk::new();
     let origin = Origin::h1().tls(&desk.ca.leaf(["a.test"])).tls12().start().await;
+    let verbose = desk.fetch(origin.addr(), &["-v", "--tlsv1.3"]).await.err;
+    assert!(verbose.contains("* TLS started\n* TLS failed after "), "{verbose}");
     let ran = desk.fetch(origin.addr(), &["--tlsv1.3"]).await;
     assert_told(
         &ran,
