@@ -29,17 +29,6 @@ async fn a_file_that_is_der_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn a_certificate_is_no_public_key_and_has_one() {
-    let desk = Desk::new();
-    let cert = desk.file("leaf.pem", &desk.ca.leaf(["a.test"]).chain_pem()).display().to_string();
-    let ran = skybridge(["--pinnedpubkey", &cert, "https://a.test/"]).await;
-    assert!(ran.exit == 90 && ran.err.contains("`openssl x509 -noout -pubkey`"), "{} {}", ran.exit, ran.err);
-    let junk = desk.file("junk.pem", "junk").display().to_string();
-    let ran = skybridge(["--pinnedpubkey", &junk, "https://a.test/"]).await;
-    assert!(ran.exit == 90 && !ran.err.contains("openssl"), "{} {}", ran.exit, ran.err);
-}
-
-#[tokio::test]
 async fn a_flag_that_needs_another_one_names_it() {
     for (flags, missing) in [
         (["--key", "k.pem"], "--cert <FILE>"),
