@@ -22,6 +22,9 @@ impl DohUrl {
         if bare.contains('#') {
             return Err(wrong("has a fragment"));
         }
+        if !bare.is_ascii() {
+            return Err(wrong("is not ASCII: write its host as IDNA does (xn--...), and percent-encode the rest"));
+        }
         let uri: Uri = bare.parse().map_err(|error: InvalidUri| wrong(&format!("is none: {error}")))?;
         if uri.scheme_str() != Some("https") {
             return Err(wrong("must begin with https://"));
@@ -109,6 +112,7 @@ mod tests {
             ("tls://192.0.2.1", "https://"),
             ("", "is none"),
             ("https://dns.test/a b", "is none"),
+            ("https://b\u{fc}cher.test/", "xn--"),
             ("https://", "is none"),
             ("https://:443/", "host"),
             ("https://a:b@dns.test/", "credentials"),
