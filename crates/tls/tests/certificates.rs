@@ -131,6 +131,22 @@ async fn server_name_is_verified_and_sent_as_sni() {
     assert_eq!(world.origin.handshakes()[0].sni.as_deref(), Some("b.test"));
 }
 
+/// IPv4 within IPv6 is the same address, whoever has written it.
+#[tokio::test(start_paused = true)]
+async fn a_server_name_may_be_an_address_in_any_spelling() {
+    let root = Ca::new("root");
+    let named = |name: &str| ConnectOptions::new().server_name(name);
+    for name in ["192.0.2.1", "::ffff:192.0.2.1", "[::ffff:c000:201]"] {
+        let world = World::h1(&root.leaf(["192.0.2.1"]));
+        let config = trusting(&root).build().unwrap();
+        let tls = world.exchange_by(&config, world.route_on("https://a.test", named(name))).await;
+        assert_eq!(tls.sni, None, "{name}");
+        let other = trusting(&root).pin("192.0.2.1", &Ca::new("other").pin()).build().unwrap();
+        let error = world.connect_by(&other, world.route_on("https://a.test", named(name))).await.unwrap_err();
+        assert!(tls_error(&error).is_pin(), "{name}: {error:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_name_that_no_certificate_can_have_starts_no_handshake() {
     let root = Ca::new("root");

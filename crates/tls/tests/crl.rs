@@ -97,6 +97,17 @@ async fn a_list_that_the_issuer_has_not_signed_is_none() {
     assert!(told.ends_with("the issuer hasn't signed the list of revoked certificates"), "{told}");
 }
 
+/// It says so of its own certificate with that number.
+#[tokio::test(start_paused = true)]
+async fn a_list_of_another_issuer_revokes_nothing() {
+    let (root, other) = (Ca::new("root"), Ca::new("other"));
+    let cert = root.leaf(["a.test"]);
+    let list = other.crl([&cert], NOW);
+    tried(&cert, trusting(&root).crl_pem(list.as_bytes())).await.unwrap();
+    let itself = TlsConfig::builder().roots(Roots::Given(vec![cert.chain().swap_remove(0)]));
+    tried(&cert, itself.crl_pem(list.as_bytes())).await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn of_two_lists_of_an_issuer_the_newer_one_counts() {
     let root = Ca::new("root");

@@ -41,6 +41,13 @@ impl Scene {
         Self::new(|origin, root, keys| origin.ech(keys, &root.leaf(["public.test"])))
     }
 
+    /// The same, and is another host.
+    fn named(name: &str) -> Self {
+        let (root, keys) = (Ca::new("root"), EchKeys::new("public.test"));
+        let origin = Origin::h1().tls(&root.leaf([name])).ech(&keys, &root.leaf(["public.test"]));
+        Self { root, keys, world: World::new(origin) }
+    }
+
     /// The origin has others, and gives this list.
     fn rejecting(gives: impl FnOnce(&EchKeys) -> Vec<u8>) -> Self {
         Self::new(|origin, root, _| {
@@ -137,8 +144,10 @@ async fn what_looks_like_an_encrypted_name_stands_where_no_keys_are_known_if_tha
     }
     // It is for TLS 1.3. Who is rejected, and proved that the server has no keys, shows the name.
     let world = World::h1(&scene.root.leaf(["a.test"]));
-    let route = world.route_on("https://a.test", ConnectOptions::new().ech(EchMode::OfferOrGrease));
-    assert_eq!(world.exchange_by(&tls12, route).await.ech, EchStatus::None);
+    for mode in [EchMode::OfferOrGrease, EchMode::Grease] {
+        let route = world.route_on("https://a.test", ConnectOptions::new().ech(mode));
+        assert_eq!(world.exchange_by(&tls12, route).await.ech, EchStatus::None, "{mode:?}");
+    }
     let scene = Scene::rejecting(|_| Vec::new());
     let tls = scene.world.exchange_by(&scene.config(), scene.route(EchMode::OfferOrGrease)).await;
     assert_eq!((tls.ech, scene.shown()[1..].concat()), (EchStatus::Rejected, "a.test".to_owned()));
@@ -162,6 +171,23 @@ async fn a_session_is_resumed_beside_an_encrypted_name() {
     for resumed in [false, true] {
         let tls = scene.world.exchange_by(&config, scene.route(EchMode::Offer)).await;
         assert_eq!((tls.ech, tls.resumed, tls.pins.len()), (EchStatus::Accepted, resumed, 2));
+    }
+}
+
+/// It is for the encrypted name, and goes to whoever proves to have that.
+#[tokio::test(start_paused = true)]
+async fn a_client_certificate_is_shown_to_the_encrypted_name() {
+    let clients = Ca::new("clients");
+    let me = clients.client("me");
+    for (pattern, is_shown) in [("a.test", true), ("public.test", false)] {
+        let scene = Scene::new(|origin, root, keys| {
+            origin.request_client_cert(&clients).ech(keys, &root.leaf(["public.test"]))
+        });
+        let (chain, key) = (me.chain_pem(), me.key_pem());
+        let config = trusting(&scene.root).client_auth_pem_for(pattern, chain.as_bytes(), key.as_bytes());
+        let tls = scene.world.exchange_by(&config.build().unwrap(), scene.route(EchMode::Offer)).await;
+        let shown = !scene.world.origin.handshakes()[0].client.is_empty();
+        assert_eq!((tls.ech, tls.client_auth, shown), (EchStatus::Accepted, is_shown, is_shown), "{pattern}");
     }
 }
 
@@ -192,6 +218,15 @@ async fn keys_that_are_given_go_before_those_of_records_and_never_reveal_the_nam
     let every = trusting(&scene.root).ech_keys_for_every_host(&scene.keys.list()).build().unwrap();
     scene.world.exchange(&every, "https://a.test").await;
     assert_eq!(scene.shown()[1..], ["public.test accepted"]);
+    // By the name that is verified, or else the origin's; before what is for every host.
+    for (pattern, name) in [("a.test", "b.test"), ("b.test", "b.test")] {
+        let scene = Scene::named("b.test");
+        let other = EchKeys::new("other.test").list();
+        let config = trusting(&scene.root).ech_keys(pattern, &scene.keys.list()).ech_keys_for_every_host(&other);
+        let route = scene.world.route_on("https://a.test", ConnectOptions::new().server_name(name));
+        scene.world.exchange_by(&config.build().unwrap(), route).await;
+        assert_eq!(scene.shown(), ["public.test accepted"], "{pattern}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

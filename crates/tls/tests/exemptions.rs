@@ -139,12 +139,19 @@ type Answers = fn(&str) -> Result<(), rustls::Error>;
 struct Own {
     asked: Mutex<Vec<String>>,
     answers: Answers,
+    /// What it says of each signature; `None`: what is right.
+    signature: Option<CertificateError>,
     provider: CryptoProvider,
 }
 
 impl Own {
     fn new(answers: Answers) -> Arc<Self> {
-        Arc::new(Self { asked: Mutex::default(), answers, provider: aws_lc_rs::default_provider() })
+        Self::with(answers, None)
+    }
+
+    fn with(answers: Answers, signature: Option<CertificateError>) -> Arc<Self> {
+        let provider = aws_lc_rs::default_provider();
+        Arc::new(Self { asked: Mutex::default(), answers, signature, provider })
     }
 
     fn asked(&self) -> Vec<String> {
@@ -172,7 +179,15 @@ impl ServerCertVerifier for Own {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        match &self.signature {
+            Some(refused) => Err(refused.clone().into()),
+            None => verify_tls12_signature(
+                message,
+                certificate,
+                signature,
+                &self.provider.signature_verification_algorithms,
+            ),
+        }
     }
 
     fn verify_tls13_signature(
@@ -181,7 +196,15 @@ impl ServerCertVerifier for Own {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        match &self.signature {
+            Some(refused) => Err(refused.clone().into()),
+            None => verify_tls13_signature(
+                message,
+                certificate,
+                signature,
+                &self.provider.signature_verification_algorithms,
+            ),
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -261,6 +284,17 @@ async fn its_refusal_is_final_and_pins_hold_beside_it() {
     let error = World::h1(&cert).refused(&pinned(&Ca::new("other").pin()), "https://a.test").await;
     assert!(tls_error(&error).is_pin(), "{error:?}");
     World::h1(&cert).exchange(&pinned(&cert.pin()), "https://a.test").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_word_on_the_servers_signature_is_final_too() {
+    let cert = Ca::new("stranger").leaf(["a.test"]);
+    for origin in [Origin::h1().tls(&cert), Origin::h1().tls(&cert).tls12()] {
+        let own = Own::with(|_| Ok(()), Some(CertificateError::BadSignature));
+        let config = TlsConfig::builder().custom_verifier(own).build().unwrap();
+        let error = World::new(origin).refused(&config, "https://a.test").await;
+        assert!(message(&error).ends_with("a signature is wrong"), "{error:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,9 +4,14 @@
 mod support;
 
 use skybridge_core::{ConnectOptions, Connector, HttpVersions, Phase, Protocol, Trust};
-use skybridge_testkit::{certs::Ca, executor::run_until_idle, net::Conn, origin::Origin};
+use skybridge_testkit::{
+    certs::{Ca, CertBuilder},
+    executor::run_until_idle,
+    net::Conn,
+    origin::Origin,
+};
 use skybridge_tls::{MaybeTls, TlsError, TlsLayer};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use support::{ADDR, World, tls_error, trusting};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tower::Layer;
@@ -42,6 +47,18 @@ async fn the_facts_of_a_handshake() {
         let took = link.info.timings.get(Phase::Tls).unwrap().elapsed();
         assert_eq!(took, Duration::from_millis(if version == "1.3" { 20 } else { 40 }));
         run_until_idle().await;
+    }
+}
+
+/// Of the path: an issuer's may be, and the root's doesn't count.
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_good_until_the_first_certificate_expires() {
+    let root = CertBuilder::ca("root").years(1990, 2001).root();
+    let between = CertBuilder::ca("between").years(1990, 3000).ca_by(&root);
+    for (year, expires) in [(3500, 32_503_680_000), (2999, 32_472_144_000)] {
+        let cert = CertBuilder::server(["a.test"]).years(1990, year).by(&between);
+        let tls = World::h1(&cert).exchange(&trusting(&root).build().unwrap(), "https://a.test").await;
+        assert_eq!(tls.not_after(), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(expires)), "{year}");
     }
 }
 

@@ -14,7 +14,7 @@ use skybridge_testkit::{
 use skybridge_tls::{
     ClientIdentity, TlsConfig, TlsConfigBuilder, TlsConfigError, TlsError, TlsLayer,
     rustls::{
-        DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
+        DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, SignatureScheme,
         client::danger::HandshakeSignatureValid,
         crypto::aws_lc_rs,
         pki_types::{CertificateDer, UnixTime, pem::PemObject},
@@ -146,6 +146,29 @@ async fn a_function_chooses_by_host_and_port_and_what_the_peer_accepts() {
     }
 }
 
+/// By any certificate of the chain, and by what the key can sign.
+#[tokio::test(start_paused = true)]
+async fn what_a_peer_accepts_is_told_by_the_issuers_of_the_chain_and_by_the_kinds_of_signature() {
+    let (root, clients) = (Ca::new("root"), Ca::new("clients"));
+    let below = clients.intermediate("between").client("below");
+    let cert = root.leaf(["a.test"]);
+    // One that takes no signature by the keys of these, and one that takes all.
+    for (takes, fine) in [(SignatureScheme::ED25519, false), (SignatureScheme::ECDSA_NISTP256_SHA256, true)] {
+        let known: Arc<Mutex<Vec<bool>>> = Arc::default();
+        let (given, noted) = (identity(&below), Arc::clone(&known));
+        let config = trusting(&root).client_auth(move |request| {
+            noted.lock().unwrap().push(request.accepts(&given));
+            Some(given.clone())
+        });
+        let mut trusted = RootCertStore::empty();
+        trusted.add(clients.der()).unwrap();
+        let asks = TakesAny { issuers: trusted.subjects(), schemes: vec![takes] };
+        let (seen, client_auth) = asked_by(asks, &config.build().unwrap(), &cert).await;
+        assert_eq!(*known.lock().unwrap(), [fine], "{takes:?}");
+        assert_eq!((seen, client_auth), (fine.then(|| below.chain()), fine), "{takes:?}");
+    }
+}
+
 /// A partition has its own sessions, and so is asked for again.
 #[tokio::test(start_paused = true)]
 async fn a_session_of_one_identity_is_never_resumed_by_another() {
@@ -226,11 +249,25 @@ const OF_RSA: &str = include_str!("identities/rsa.v1.pem");
 
 /// Takes any certificate, as a server does that knows the keys of its clients.
 #[derive(Debug)]
-struct TakesAny;
+struct TakesAny {
+    issuers: Vec<DistinguishedName>,
+    schemes: Vec<SignatureScheme>,
+}
+
+impl TakesAny {
+    fn new() -> Self {
+        let schemes = aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes();
+        Self { issuers: Vec::new(), schemes }
+    }
+}
 
 impl ClientCertVerifier for TakesAny {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
+        &self.issuers
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        false
     }
 
     fn verify_client_cert(
@@ -262,8 +299,27 @@ impl ClientCertVerifier for TakesAny {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
+        self.schemes.clone()
     }
+}
+
+/// A handshake with a server that asks so: what it was shown, and what the facts say of that.
+async fn asked_by(asks: TakesAny, config: &TlsConfig, cert: &Cert) -> (Option<Vec<CertificateDer<'static>>>, bool) {
+    let world = World::h1(cert);
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let server = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let server = server.with_client_cert_verifier(Arc::new(asks));
+    let server = Arc::new(server.with_single_cert(cert.chain(), cert.key()).unwrap());
+    let addr = "192.0.2.2:443";
+    let listener = world.net.listen(addr.parse().unwrap());
+    let route = skybridge_testkit::fixtures::route("https://a.test", [addr], world.executor.ctx());
+    let accepting = async {
+        let (conn, _) = listener.accept().await;
+        let tls = TlsAcceptor::from(server).accept(conn).await.unwrap();
+        tls.get_ref().1.peer_certificates().map(<[_]>::to_vec)
+    };
+    let (link, seen) = tokio::join!(world.connect_by(config, route), accepting);
+    (seen, link.unwrap().info.tls.unwrap().client_auth)
 }
 
 #[tokio::test(start_paused = true)]
@@ -276,23 +332,9 @@ async fn keys_of_each_format_and_certificates_of_version_1_are_shown() {
         let as_pem = trusting(&root).client_auth_pem(chain.as_bytes(), key.as_bytes());
         let as_der = trusting(&root).client_auth_der(vec![der(chain)], key_der.secret_der());
         for config in [as_pem, as_der] {
-            let config = config.build().unwrap();
-            let world = World::h1(&cert);
-            let provider = Arc::new(aws_lc_rs::default_provider());
-            let server = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-            let server = server.with_client_cert_verifier(Arc::new(TakesAny));
-            let server = Arc::new(server.with_single_cert(cert.chain(), cert.key()).unwrap());
-            let addr = "192.0.2.2:443";
-            let listener = world.net.listen(addr.parse().unwrap());
-            let route = skybridge_testkit::fixtures::route("https://a.test", [addr], world.executor.ctx());
-            let accepting = async {
-                let (conn, _) = listener.accept().await;
-                let tls = TlsAcceptor::from(server).accept(conn).await.unwrap();
-                tls.get_ref().1.peer_certificates().map(<[_]>::to_vec)
-            };
-            let (link, seen) = tokio::join!(world.connect_by(&config, route), accepting);
+            let (seen, client_auth) = asked_by(TakesAny::new(), &config.build().unwrap(), &cert).await;
             assert_eq!(seen.unwrap(), [der(chain)]);
-            assert!(link.unwrap().info.tls.unwrap().client_auth);
+            assert!(client_auth);
         }
     }
 }

@@ -3,7 +3,8 @@
 
 mod support;
 
-use skybridge_testkit::{certs::Ca, origin::Origin};
+use skybridge_core::EchStatus;
+use skybridge_testkit::{certs::Ca, ech::EchKeys, origin::Origin};
 use skybridge_tls::{TlsConfig, TlsConfigError};
 use std::{env, fs, path::PathBuf, process};
 use support::{World, trusting};
@@ -54,6 +55,20 @@ async fn the_secrets_of_each_handshake_are_appended_in_lines() {
     }
     #[cfg(unix)]
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions()) & 0o777, 0o600);
+    fs::remove_file(path).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_secrets_of_a_connection_whose_name_is_encrypted_are_written_too() {
+    let root = Ca::new("root");
+    let keys = EchKeys::new("public.test");
+    let path = path("ech");
+    let origin = Origin::h1().tls(&root.leaf(["a.test"])).ech(&keys, &root.leaf(["public.test"]));
+    let config = trusting(&root).key_log_file(&path).ech_keys("a.test", &keys.list()).build().unwrap();
+    let tls = World::new(origin).exchange(&config, "https://a.test").await;
+    assert_eq!(tls.ech, EchStatus::Accepted);
+    let found = labels(&path);
+    assert!(TLS13.iter().all(|label| found.iter().any(|found| found == label)), "{found:?}");
     fs::remove_file(path).unwrap();
 }
 

@@ -291,6 +291,30 @@ async fn pins_that_have_expired_refuse_nobody_and_an_observer_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+#[expect(clippy::disallowed_methods, reason = "certificates are verified by the system's clock")]
+async fn pins_of_every_leaf_and_for_report_only_expire_as_others_do() {
+    let root = Ca::new("root");
+    let world = World::h1(&root.leaf(["a.test", "b.test"]));
+    let every_leaf = || Pins::new().pin_every_leaf(WRONG).unwrap();
+    let reported = Pins::new().pin("a.test", WRONG).unwrap().pin("b.test", WRONG).unwrap().report_only();
+    for set in [every_leaf(), every_leaf().report_only(), reported] {
+        let config = trusting(&root).pins(set.until(SystemTime::now() - hours(1))).build().unwrap();
+        let (route, recorder) = observed(&world, "https://a.test");
+        let tls = world.exchange_by(&config, route).await;
+        let told = told(&recorder);
+        assert!(told.len() == 1 && told[0].contains("the pins of a.test have expired"), "{told:?}");
+        // They keep the connection from no other host either.
+        assert!(tls.covers.covers(world.route("https://b.test").target.origin()));
+    }
+    // Those that haven't are told of in other words.
+    let config = trusting(&root).pins(every_leaf().report_only()).build().unwrap();
+    let (route, recorder) = observed(&world, "https://a.test");
+    world.exchange_by(&config, route).await;
+    let told = told(&recorder);
+    assert!(told.len() == 1 && told[0].contains("a.test has none of its pins"), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn pins_for_report_only_refuse_nobody_and_an_observer_is_told_of_who_has_none() {
     let root = Ca::new("root");
     let cert = root.leaf(["a.test", "b.test"]);

@@ -3,9 +3,22 @@
 
 mod support;
 
-use skybridge_core::{ConnectError, Connector, HttpVersions, Phase, Proxy, ProxyKind, TlsConnect, TlsInfo};
-use skybridge_testkit::{certs::Ca, executor::run_until_idle, origin::Origin};
-use skybridge_tls::{Roots, TlsConfig, TlsError, TlsLayer};
+use skybridge_core::{
+    ConnectError, ConnectOptions, Connector, HttpVersions, Partition, Phase, Proxy, ProxyKind, Route, TlsConnect,
+    TlsInfo,
+};
+use skybridge_testkit::{
+    certs::{Ca, Cert},
+    executor::run_until_idle,
+    origin::Origin,
+};
+use skybridge_tls::{
+    ConnectionSpec, Roots, TlsConfig, TlsConfigBuilder, TlsConnector, TlsError, TlsLayer, TlsVersion,
+    rustls::crypto::{
+        CryptoProvider,
+        aws_lc_rs::{self, kx_group::SECP256R1},
+    },
+};
 use std::{sync::Arc, time::Duration};
 use support::{World, tls_error, trusting};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -96,10 +109,17 @@ async fn a_proxy_that_does_not_answer_times_out() {
 
 /// TLS to `proxy.test`, which requests a client certificate, by the proxy connector of a layer for origins.
 async fn by_proxy_connector(config: TlsConfig, world: &World) -> Result<TlsInfo, ConnectError> {
-    let route = world.route("https://a.test");
+    through(&TlsLayer::new(config).proxy_connector(), world).await
+}
+
+async fn through(connector: &TlsConnector, world: &World) -> Result<TlsInfo, ConnectError> {
+    through_by(connector, world, world.route("https://a.test")).await
+}
+
+async fn through_by(connector: &TlsConnector, world: &World, route: Route) -> Result<TlsInfo, ConnectError> {
     let ctx = route.ctx().clone();
     let link = world.net.connector().connect(route).await.unwrap();
-    let mut link = TlsLayer::new(config).proxy_connector().tls_connect(link, "proxy.test", &ctx).await?;
+    let mut link = connector.tls_connect(link, "proxy.test", &ctx).await?;
     // In TLS 1.3 a client certificate is rejected after the client's handshake is over.
     link.io.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
     let read = link.io.read_to_end(&mut Vec::new()).await;
@@ -151,6 +171,47 @@ async fn the_proxy_connector_of_an_insecure_layer_verifies() {
     assert!(none().tls_connector().tls_connect(link, "proxy.test", &ctx).await.is_ok());
 }
 
+/// Only whether origins are verified makes no difference.
+#[tokio::test(start_paused = true)]
+async fn the_proxy_connector_has_all_else_of_its_layer_whether_that_verifies_or_not() {
+    let (root, other) = (Ca::new("root"), Ca::new("other"));
+    let cert = root.leaf(["proxy.test"]);
+    let old = || TlsVersion::Tls12..=TlsVersion::Tls12;
+    let own = || ConnectionSpec::new("own").key_exchange_groups(["P-384"]);
+    let provider = CryptoProvider { kx_groups: vec![SECP256R1], ..aws_lc_rs::default_provider() };
+    let key_log = std::env::temp_dir().join(format!("skybridge-proxies-{}", std::process::id()));
+    for insecure in [false, true] {
+        let builder = || if insecure { trusting(&root).insecure() } else { trusting(&root) };
+        let tried = async |builder: TlsConfigBuilder, cert: &Cert| {
+            by_proxy_connector(builder.build().unwrap(), &World::h1(cert)).await
+        };
+        let tls = tried(builder().versions(old()), &cert).await.unwrap();
+        assert_eq!(tls.version, Some("1.2"), "{insecure}");
+        let tls = tried(builder().specs([own()]), &cert).await.unwrap();
+        assert_eq!((tls.spec(), tls.group), (Some("own"), Some("secp384r1")), "{insecure}");
+        let tls = tried(builder().provider(Arc::new(provider.clone())), &cert).await.unwrap();
+        assert_eq!(tls.group, Some("secp256r1"), "{insecure}");
+        let more = builder().add_root_pem(other.pem().as_bytes());
+        tried(more, &other.leaf(["proxy.test"])).await.unwrap();
+        let below = root.intermediate("between").leaf(["proxy.test"]);
+        let error = tried(builder().max_intermediates(0), &below).await.unwrap_err();
+        assert!(tls_error(&error).is_certificate(), "{insecure} {error:?}");
+        let _ = std::fs::remove_file(&key_log);
+        tried(builder().key_log_file(&key_log), &cert).await.unwrap();
+        assert!(std::fs::read_to_string(&key_log).unwrap().contains("CLIENT_TRAFFIC_SECRET_0 "), "{insecure}");
+        // One configuration, so that it could resume.
+        for (memory, resumed) in [(0, [false, false]), (1 << 20, [false, true])] {
+            let (config, world) = (builder().session_memory(memory).build().unwrap(), World::h1(&cert));
+            let connector = TlsLayer::new(config).proxy_connector();
+            for resumed in resumed {
+                let tls = through(&connector, &world).await.unwrap();
+                assert_eq!(tls.resumed, resumed, "{insecure} {memory}");
+            }
+        }
+    }
+    let _ = std::fs::remove_file(&key_log);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_proxy_connector_checks_the_pins_of_the_proxys_name() {
     let root = Ca::new("root");
@@ -185,6 +246,19 @@ async fn the_proxy_connector_checks_the_pins_of_every_leaf() {
         assert!(by_proxy_connector(pinned(cert.pin()), &World::h1(&cert)).await.is_ok());
         let error = by_proxy_connector(pinned(root.pin()), &World::h1(&cert)).await.unwrap_err();
         assert!(tls_error(&error).is_pin(), "{error:?}");
+    }
+}
+
+/// A ticket says to the proxy who comes again.
+#[tokio::test(start_paused = true)]
+async fn a_session_of_a_proxy_is_of_one_partition() {
+    let root = Ca::new("root");
+    let world = World::h1(&root.leaf(["proxy.test"]));
+    let connector = TlsLayer::new(trusting(&root).build().unwrap()).proxy_connector();
+    for (partition, resumed) in [("one", false), ("two", false), ("one", true), ("two", true)] {
+        let options = ConnectOptions::new().partition(Partition::new(partition));
+        let tls = through_by(&connector, &world, world.route_on("https://a.test", options)).await.unwrap();
+        assert_eq!(tls.resumed, resumed, "{partition}");
     }
 }
 

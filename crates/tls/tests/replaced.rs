@@ -44,6 +44,41 @@ async fn proxies_have_sessions_of_each_generation_and_their_connections_are_clos
     }
 }
 
+/// Also where it is replaced by the very same, whose verifier rustls would resume a session under.
+#[tokio::test(start_paused = true)]
+async fn an_origins_session_is_of_one_generation() {
+    let root = Ca::new("root");
+    let world = World::h1(&root.leaf(["a.test"]));
+    let config = trusting(&root).build().unwrap();
+    let (layer, handle) = TlsLayer::replaceable(config.clone());
+    for (generation, resumed) in [(1, false), (1, true), (2, false), (2, true)] {
+        if handle.generation() != generation {
+            handle.replace_and(config.clone(), OlderConnections::Keep);
+        }
+        let mut link = layer.layer(world.net.connector()).connect(world.route("https://a.test")).await.unwrap();
+        link.io.write_all(b"GET / HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n").await.unwrap();
+        link.io.read_to_string(&mut String::new()).await.unwrap();
+        let tls = link.info.tls.unwrap();
+        assert_eq!((tls.generation(), tls.resumed), (Some(generation), resumed));
+    }
+}
+
+/// From then on, and where it may be again.
+#[tokio::test(start_paused = true)]
+async fn whether_cleartext_is_permitted_is_replaced_as_well() {
+    let root = Ca::new("root");
+    let world = World::new(Origin::h1());
+    let permitting = || trusting(&root).build().unwrap();
+    let (layer, handle) = TlsLayer::replaceable(permitting());
+    let mut tls = layer.layer(world.net.connector());
+    for (config, fine) in [(None, true), (Some([ConnectionSpec::MODERN]), false), (None, true)] {
+        handle.replace(config.map_or_else(permitting, |specs| trusting(&root).specs(specs).build().unwrap()));
+        assert_eq!(layer.permits_cleartext(), fine);
+        assert_eq!(tls.connect(world.route("http://a.test")).await.is_ok(), fine);
+    }
+    assert_eq!(world.net.opened(), 2);
+}
+
 /// Handshakes that begin after it are of the new one, also those that follow another.
 #[tokio::test(start_paused = true)]
 async fn no_fallback_is_by_a_configuration_that_was_replaced_meanwhile() {

@@ -23,8 +23,9 @@ use skybridge_tls::{
 };
 use std::{
     error::Error as _,
+    mem,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
@@ -143,6 +144,31 @@ async fn the_next_spec_is_tried_on_a_new_connection_to_the_same_endpoint() {
         assert!(fallback.detail.as_ref().unwrap().starts_with("restricted to modern: "), "{fallback:?}");
         server.recorder.assert_balanced();
     }
+}
+
+/// Others may be of servers that speak otherwise.
+#[tokio::test(start_paused = true)]
+async fn of_several_endpoints_the_next_spec_is_tried_at_the_one_that_was_connected_to() {
+    let root = Ca::new("root");
+    let server = Server::new(&root.leaf(["a.test"]), &[Does::Refuses, Does::Speaks]);
+    let all = [REFUSING, ADDR].map(fixtures::endpoint);
+    let mut route = server.route();
+    route.endpoints = Endpoints::fixed(all.clone());
+    let (net, tried) = (server.net.clone(), Arc::new(Mutex::new(Vec::new())));
+    let noted = Arc::clone(&tried);
+    // As a race that the last one has won.
+    let below = service_fn(move |mut route: Route| {
+        noted.lock().unwrap().push(route.endpoints.snapshot().to_vec());
+        let raced = mem::replace(&mut route.endpoints, Endpoints::fixed([fixtures::endpoint(ADDR)]));
+        let connecting = net.connector().connect(route);
+        async move {
+            let mut link = connecting.await?;
+            link.info.route.endpoints = raced;
+            Ok::<_, ConnectError>(link)
+        }
+    });
+    TlsLayer::new(by(&root, [RESTRICTED, MODERN])).layer(below).connect(route).await.unwrap();
+    assert_eq!(*tried.lock().unwrap(), [all.to_vec(), vec![fixtures::endpoint(ADDR)]]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 
 mod support;
 
+use sha1::Digest as _;
 use skybridge_core::Advice;
 use skybridge_testkit::{
     certs::{Ca, Cert, CertBuilder, Purpose, SelfSigned, Staple},
@@ -114,6 +115,38 @@ async fn the_issuer_is_that_of_the_path_which_was_verified() {
     );
     let of_root = told(&root, &cert, Staple::new(&root, &cert).make(), true).await;
     assert!(of_root.unwrap().contains("hasn't signed"));
+}
+
+/// A number is one certificate's of each issuer, and a responder may answer for several.
+#[tokio::test(start_paused = true)]
+async fn what_is_said_of_the_same_number_of_another_issuer_is_about_another_certificate() {
+    let (root, other) = (Ca::new("root"), Ca::new("other"));
+    let cert = root.leaf(["a.test"]);
+    for (name, key) in [(&other, &root), (&root, &other), (&other, &other)] {
+        let staple = Staple::new(&root, &cert).of_issuer(name, key).make();
+        assert_eq!(told(&root, &cert, staple, true).await, unknown("is about another certificate"));
+    }
+}
+
+/// As most responders have it, OpenSSL's among them.
+#[tokio::test(start_paused = true)]
+async fn the_issuer_may_be_named_by_sha_1_and_other_certificates_be_answered_for_before() {
+    const SHA_1: &[u8] = &[0x30, 7, 6, 5, 0x2b, 14, 3, 2, 26];
+    const MD5: &[u8] = &[0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 2, 5];
+    let root = Ca::new("root");
+    let (cert, other) = (root.leaf(["a.test"]), root.leaf(["a.test"]));
+    let sha_1 = |bytes: &[u8]| sha1::Sha1::digest(bytes).to_vec();
+    let good = || Staple::new(&root, &cert);
+    for (staple, expected) in [
+        (good().hashed_by(SHA_1, sha_1), None),
+        (good().hashed_by(SHA_1, sha_1).revoked(2021), Some(REVOKED.to_owned())),
+        (good().hashed_by(MD5, |_| vec![0; 16]), unknown("is about another certificate")),
+        (good().behind(&other), None),
+        (good().behind(&other).revoked(2021), Some(REVOKED.to_owned())),
+        (Staple::new(&root, &other).behind(&other), unknown("is about another certificate")),
+    ] {
+        assert_eq!(told(&root, &cert, staple.make(), true).await, expected);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -307,6 +307,46 @@ async fn a_client_shows_its_certificate() {
     }
 }
 
+/// What is said of one is not said of the other: who we are, and what it must prove.
+#[tokio::test]
+async fn a_proxy_and_an_origin_are_each_shown_what_their_own_flags_name() {
+    let desk = Desk::new();
+    let [me, other] = ["me", "other"].map(|name| desk.ca.client(name));
+    let file = |name: &str, bytes: &[u8]| desk.file(name, bytes).display().to_string();
+    let both = |name: &str, who: &Cert| file(name, (who.chain_pem() + &who.key_pem()).as_bytes());
+    let (mine, others) = (both("me.pem", &me), both("other.pem", &other));
+    let (cert, key) = (file("me.cer", &me.chain()[0]), file("me.der", me.key().secret_der()));
+    let in_der = ["--proxy-cert", &cert, "--proxy-cert-type", "DER", "--proxy-key", &key, "--proxy-key-type", "DER"];
+    let asking = || Origin::h1().tls(&desk.ca.leaf(["127.0.0.1"])).request_client_cert(&desk.ca);
+    let ca = desk.folder.path().join("ca.pem").display().to_string();
+    for (flags, to_proxy, to_origin) in [
+        (&["-E", &mine][..], None, Some(&me)),
+        (&["--proxy-cert", &mine], Some(&me), None),
+        (&["-E", &others, "--proxy-cert", &mine], Some(&me), Some(&other)),
+        (&in_der, Some(&me), None),
+    ] {
+        // It answers what it should forward.
+        let (proxy, origin) = (asking().start().await, asking().start().await);
+        let trust = ["--cacert", &ca, "--proxy-cacert", &ca];
+        let forwarded = ["-x", &*proxy.url(""), "http://a.test/"];
+        for (more, server, shown) in [(&forwarded[..], &proxy, to_proxy), (&[&*origin.url("/")], &origin, to_origin)] {
+            let ran = skybridge([&trust, flags, more].concat()).await;
+            assert_eq!((ran.exit, &*ran.out), (0, "hello"), "{flags:?}: {}", ran.err);
+            let shown = shown.map(Cert::chain).unwrap_or_default();
+            assert_eq!(server.handshakes()[0].client, shown, "{flags:?} {more:?}");
+        }
+    }
+    // Neither a staple nor a list is wanted of a proxy, nor a key by another's flag.
+    let proxy = asking().start().await;
+    let list = file("list.crl", Ca::new("other").crl([], (2020, 4000)).as_bytes());
+    let pins = curls(&desk.ca.pin());
+    for flags in [&["--cert-status"][..], &["--crlfile", &list], &["--pinnedpubkey", &pins]] {
+        let fixed = ["--proxy-cacert", &ca, "-x", &*proxy.url(""), "http://a.test/"];
+        let ran = skybridge([flags, &fixed].concat()).await;
+        assert_eq!((ran.exit, &*ran.out), (0, "hello"), "{flags:?}: {}", ran.err);
+    }
+}
+
 #[tokio::test]
 async fn roots_that_cannot_be_read_are_exit_77() {
     let desk = Desk::new();

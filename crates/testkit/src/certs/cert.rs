@@ -1,13 +1,13 @@
 use super::{new_key, pin};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair};
 use rustls::{
-    ServerConfig,
+    ConfigBuilder, ServerConfig, WantsVerifier,
     crypto::aws_lc_rs,
     pki_types::{
         CertificateDer, PrivateKeyDer,
         pem::{Error, PemObject},
     },
-    server::WebPkiClientVerifier,
+    server::{WantsServerCert, WebPkiClientVerifier},
     sign::{CertifiedKey, SingleCertAndKey},
 };
 use std::{fmt, sync::Arc};
@@ -118,33 +118,25 @@ impl Cert {
     }
 
     /// The same by another provider, for TLS 1.3 alone and without ALPN.
-    pub(crate) fn server_by(&self, provider: rustls::crypto::CryptoProvider) -> ServerConfig {
+    pub(crate) fn server_by(&self, provider: rustls::crypto::CryptoProvider, clients: Option<Clients>) -> ServerConfig {
         let builder = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .unwrap_or_else(|error| panic!("versions: {error}"));
-        let config = builder.with_no_client_auth().with_single_cert(self.chain(), self.key());
+        let config = asking(builder, clients).with_single_cert(self.chain(), self.key());
         config.unwrap_or_else(|error| panic!("certificate: {error}"))
     }
 
     /// The same for certain versions; with roots, client certificates are requested, and required or not.
     pub(crate) fn server_for(
         &self,
-        clients: Option<(Arc<rustls::RootCertStore>, bool)>,
+        clients: Option<Clients>,
         versions: &[&'static rustls::SupportedProtocolVersion],
         alpn: &[&str],
     ) -> ServerConfig {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(versions)
             .unwrap_or_else(|error| panic!("versions: {error}"));
-        let builder = match clients {
-            Some((roots, required)) => {
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
-                let verifier = if required { verifier } else { verifier.allow_unauthenticated() }.build();
-                builder.with_client_cert_verifier(verifier.unwrap_or_else(|error| panic!("client roots: {error}")))
-            }
-            None => builder.with_no_client_auth(),
-        };
+        let builder = asking(builder, clients);
         // Unlike `with_single_cert` it doesn't mind that a certificate is malformed, or of another key.
         let key = aws_lc_rs::sign::any_supported_type(&self.key()).unwrap_or_else(|error| panic!("key: {error}"));
         let mut key = CertifiedKey::new(self.chain(), key);
@@ -154,6 +146,20 @@ impl Cert {
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         config
     }
+}
+
+/// Who vouches for clients, and whether each must show a certificate.
+pub(crate) type Clients = (Arc<rustls::RootCertStore>, bool);
+
+fn asking(
+    builder: ConfigBuilder<ServerConfig, WantsVerifier>,
+    clients: Option<Clients>,
+) -> ConfigBuilder<ServerConfig, WantsServerCert> {
+    let Some((roots, required)) = clients else { return builder.with_no_client_auth() };
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+    let verifier = if required { verifier } else { verifier.allow_unauthenticated() }.build();
+    builder.with_client_cert_verifier(verifier.unwrap_or_else(|error| panic!("client roots: {error}")))
 }
 
 impl fmt::Debug for Cert {

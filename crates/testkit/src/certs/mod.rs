@@ -19,6 +19,7 @@ mod cert;
 mod self_signed;
 mod staple;
 
+pub(crate) use self::cert::Clients;
 pub use self::{
     authority::Ca,
     builder::{CertBuilder, KeyKind, Purpose, RawName},

@@ -11,6 +11,10 @@ pub struct Staple<'a> {
     years: (i32, Option<i32>),
     responder: Option<&'a Cert>,
     shows: bool,
+    /// Whose name and whose key the certificate's issuer has.
+    issuer: (&'a Ca, &'a Ca),
+    hash: (&'static [u8], fn(&[u8]) -> Vec<u8>),
+    before: Option<&'a Cert>,
 }
 
 const SEQUENCE: u8 = 0x30;
@@ -24,7 +28,17 @@ const BASIC: &[u8] = &[6, 9, 0x2b, 6, 1, 5, 5, 7, 0x30, 1, 1];
 impl<'a> Staple<'a> {
     /// By this CA, about this certificate: it is good, from 2020 to 4000.
     pub fn new(ca: &'a Ca, cert: &'a Cert) -> Self {
-        Self { ca, cert, status: vec![0x80, 0], years: (2020, Some(4000)), responder: None, shows: true }
+        Self {
+            ca,
+            cert,
+            status: vec![0x80, 0],
+            years: (2020, Some(4000)),
+            responder: None,
+            shows: true,
+            issuer: (ca, ca),
+            hash: (SHA_256, |bytes| Sha256::digest(bytes).to_vec()),
+            before: None,
+        }
     }
 
     /// It is revoked, since the first day of this year.
@@ -57,15 +71,29 @@ impl<'a> Staple<'a> {
         self
     }
 
+    /// It is about a certificate with this number whose issuer has that name, and this key.
+    pub fn of_issuer(mut self, name: &'a Ca, key: &'a Ca) -> Self {
+        self.issuer = (name, key);
+        self
+    }
+
+    /// The issuer is named by this hash (an AlgorithmIdentifier) in place of SHA-256.
+    pub fn hashed_by(mut self, kind: &'static [u8], hash: fn(&[u8]) -> Vec<u8>) -> Self {
+        self.hash = (kind, hash);
+        self
+    }
+
+    /// Before it stands that another certificate is good.
+    pub fn behind(mut self, other: &'a Cert) -> Self {
+        self.before = Some(other);
+        self
+    }
+
     /// In DER.
     pub fn make(&self) -> Vec<u8> {
-        let subject = fields(&self.ca.der()).swap_remove(5);
-        let hash = |bytes: &[u8]| element(OCTETS, &Sha256::digest(bytes));
-        let serial = element(2, &self.cert.serial());
-        let id = [SHA_256, &hash(&subject), &hash(self.ca.key().der_bytes()), &serial].concat();
-        let next = self.years.1.map(|to| element(0xa0, &time(to))).unwrap_or_default();
-        let single = [element(SEQUENCE, &id), self.status.clone(), time(self.years.0), next].concat();
-        let answers = element(SEQUENCE, &element(SEQUENCE, &single));
+        let subject = name(self.ca);
+        let before = self.before.map(|other| self.single(other, &[0x80, 0])).unwrap_or_default();
+        let answers = element(SEQUENCE, &[before, self.single(self.cert, &self.status)].concat());
         let data = element(SEQUENCE, &[element(0xa1, &subject), time(self.years.0), answers].concat());
         let (signature, shown) = match self.responder {
             None => (sign(self.ca.key(), &data), Vec::new()),
@@ -80,6 +108,20 @@ impl<'a> Staple<'a> {
         let bytes = element(SEQUENCE, &[BASIC, &element(OCTETS, &basic)].concat());
         element(SEQUENCE, &[vec![10, 1, 0], element(0xa0, &bytes)].concat())
     }
+
+    /// What is said of one certificate.
+    fn single(&self, cert: &Cert, status: &[u8]) -> Vec<u8> {
+        let ((named, keyed), (kind, hash)) = (self.issuer, self.hash);
+        let hash = |bytes: &[u8]| element(OCTETS, &hash(bytes));
+        let id = [kind, &hash(&name(named)), &hash(keyed.key().der_bytes()), &element(2, &cert.serial())].concat();
+        let next = self.years.1.map(|to| element(0xa0, &time(to))).unwrap_or_default();
+        element(SEQUENCE, &[element(SEQUENCE, &id), status.to_vec(), time(self.years.0), next].concat())
+    }
+}
+
+/// In DER.
+fn name(ca: &Ca) -> Vec<u8> {
+    fields(&ca.der()).swap_remove(5)
 }
 
 fn sign(key: &KeyPair, data: &[u8]) -> Vec<u8> {

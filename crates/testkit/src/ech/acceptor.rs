@@ -4,7 +4,7 @@ use super::{
     keys::EchKeys,
     retry,
 };
-use crate::certs::Cert;
+use crate::certs::{Cert, Clients};
 use rustls::{ServerConfig, crypto::CryptoProvider, server::ProducesTickets};
 use std::{
     io,
@@ -24,6 +24,8 @@ pub(crate) struct EchServer {
     hidden: Cert,
     /// What it says its keys are.
     retry_configs: Vec<u8>,
+    /// Who is asked for a certificate.
+    clients: Option<Clients>,
     alpn: Vec<String>,
     /// The same for all connections, so that sessions are resumed.
     tickets: Arc<dyn ProducesTickets>,
@@ -36,13 +38,21 @@ pub(crate) struct Prefixed<I> {
 }
 
 impl EchServer {
-    pub(crate) fn new(keys: &EchKeys, public: &Cert, hidden: &Cert, retry_configs: &[u8], alpn: &[String]) -> Self {
+    pub(crate) fn new(
+        keys: &EchKeys,
+        public: &Cert,
+        hidden: &Cert,
+        retry_configs: &[u8],
+        clients: Option<Clients>,
+        alpn: &[String],
+    ) -> Self {
         let tickets = rustls::crypto::aws_lc_rs::Ticketer::new();
         Self {
             keys: keys.clone(),
             public: public.clone(),
             hidden: hidden.clone(),
             retry_configs: retry_configs.to_vec(),
+            clients,
             alpn: alpn.to_vec(),
             tickets: tickets.unwrap_or_else(|error| panic!("no tickets: {error}")),
         }
@@ -78,7 +88,7 @@ impl EchServer {
     }
 
     fn config(&self, cert: &Cert, provider: CryptoProvider) -> ServerConfig {
-        let mut config = cert.server_by(provider);
+        let mut config = cert.server_by(provider, self.clients.clone());
         config.alpn_protocols = self.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         config.ticketer = Arc::clone(&self.tickets);
         config

@@ -67,17 +67,18 @@ impl OriginTls {
     }
 
     pub(super) fn acceptor(&self) -> Acceptor {
-        if let Some((keys, public, retry_configs)) = &self.ech {
-            return Acceptor::Ech(Arc::new(EchServer::new(keys, public, &self.cert, retry_configs, &self.alpn)));
-        }
-        if let Some(name) = &self.chooses {
-            return Acceptor::Tls(Arc::new(self.cert.server_by(ech::choosing(name))).into());
-        }
         let clients = self.clients.clone().map(|(root, required)| {
             let mut roots = RootCertStore::empty();
             roots.add(root).unwrap_or_else(|error| panic!("client root: {error}"));
             (Arc::new(roots), required)
         });
+        if let Some((keys, public, retry_configs)) = &self.ech {
+            let server = EchServer::new(keys, public, &self.cert, retry_configs, clients, &self.alpn);
+            return Acceptor::Ech(Arc::new(server));
+        }
+        if let Some(name) = &self.chooses {
+            return Acceptor::Tls(Arc::new(self.cert.server_by(ech::choosing(name), clients)).into());
+        }
         let alpn: Vec<&str> = self.alpn.iter().map(String::as_str).collect();
         Acceptor::Tls(Arc::new(self.cert.server_for(clients, self.versions, &alpn)).into())
     }
