@@ -3,7 +3,7 @@ use crate::{
     balanced_endpoint::{Chosen, Sent},
     discovery::Discovery,
     fan::{Fan, Place},
-    health::Health,
+    health::{Health, is_of_the_server},
     until_end::{CountedBody, UntilEnd},
 };
 use futures_util::future::MapErr;
@@ -11,11 +11,12 @@ use http::{Request, Response};
 use http_body::Body;
 use pin_project::pin_project;
 use skybridge_core::{
-    BoxError, Cause, Delivery, Error, Failed, Origin, OriginRef, Phase, RequestOptions, Resolver, sync::Mutex,
+    BoxError, Cause, Delivery, Endpoint, Error, Failed, Origin, OriginRef, Phase, RequestOptions, Resolver, sync::Mutex,
 };
 use std::{
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
@@ -31,6 +32,9 @@ const TRIES: usize = 5;
 
 /// A request to the server that was chosen; `F` is that of the service below.
 type ToServer<F, B> = MapErr<TrackCompletionFuture<Sent<F, B>, UntilEnd, Handle>, fn(Failed<Request<B>>) -> BoxError>;
+
+/// A server that could not be connected to, and why.
+type Try = (Endpoint, Error);
 
 /// Requests spread over servers: what [`BalanceLayer`](crate::BalanceLayer) makes. Clones share the servers.
 pub struct Balanced<S, B>
@@ -48,10 +52,11 @@ trait Balancer<F, B>: Send + Sync {
     /// Ready when there is a server.
     fn poll_ready(&self, place: &mut Option<Place>, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>>;
 
-    /// Gives the request to a server, once there is one.
+    /// Gives the request to a server, once there is one: not to one of those that it was `tried` at, if another works.
     fn poll_call(
         &self,
         request: &mut Option<Request<B>>,
+        tried: &[Try],
         place: &mut Option<Place>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<ToServer<F, B>, BoxError>>;
@@ -76,7 +81,7 @@ where
 pub struct Balancing<F, B> {
     balancer: Arc<dyn Balancer<F, B>>,
     /// Those of the servers that could not be connected to.
-    earlier: Vec<Error>,
+    earlier: Vec<Try>,
     #[pin]
     state: State<F, B>,
 }
@@ -105,19 +110,14 @@ where
     fn poll_call(
         &self,
         request: &mut Option<Request<B>>,
+        tried: &[Try],
         place: &mut Option<Place>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<ToServer<S::Future, B>, BoxError>> {
         let mut balance = self.balance.lock();
         // One that comes back goes to another server, if there is one, though this one may have less to do.
         let before = request.as_ref().and_then(|request| request.extensions().get::<Chosen>());
-        let other = before.is_some_and(|Chosen(server)| {
-            self.health.avoid(server);
-            let ready = self.poll_balance(&mut balance, place, cx);
-            self.health.avoid_none();
-            matches!(ready, Poll::Ready(Ok(())))
-        });
-        if !other {
+        if !before.is_some_and(|Chosen(last)| self.is_ready_without(&mut balance, last, tried, place, cx)) {
             ready!(self.poll_balance(&mut balance, place, cx))?;
         }
         let Some(request) = request.take() else { return Poll::Pending };
@@ -136,6 +136,28 @@ where
     T: Body,
     B: Send + 'static,
 {
+    /// Whether there is a server that the request has not been at; or, where there is none, another than the last.
+    #[cold]
+    fn is_ready_without(
+        &self,
+        balance: &mut Balance<Discovery<R, S>, Request<B>>,
+        last: &Endpoint,
+        tried: &[Try],
+        place: &mut Option<Place>,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let before = tried.iter().map(|(endpoint, _)| endpoint).filter(|endpoint| *endpoint != last);
+        let all: Vec<_> = before.chain([last]).cloned().collect();
+        let mut is_ready = |avoided| {
+            self.health.avoid(avoided);
+            let ready = self.poll_balance(balance, place, cx);
+            self.health.avoid_none();
+            matches!(ready, Poll::Ready(Ok(())))
+        };
+        let is_one = all.len() == 1;
+        is_ready(all) || (!is_one && is_ready(vec![last.clone()]))
+    }
+
     fn poll_balance(
         &self,
         balance: &mut Balance<Discovery<R, S>, Request<B>>,
@@ -249,15 +271,17 @@ where
         loop {
             match this.state.as_mut().project() {
                 StateProj::Refused(failed) => return failed.take().map_or(Poll::Pending, |it| Poll::Ready(Err(it))),
-                StateProj::Choosing(request, place) => match ready!(this.balancer.poll_call(request, place, cx)) {
-                    Ok(sending) => this.state.set(State::Sending(sending)),
-                    Err(error) => {
-                        let request = request.take().map(Box::new);
-                        let error = Error::new(Delivery::Unsent, Phase::Acquire, error);
-                        this.state.set(State::Refused(None));
-                        return Poll::Ready(Err(Failed::new(error, request)));
+                StateProj::Choosing(request, place) => {
+                    match ready!(this.balancer.poll_call(request, this.earlier, place, cx)) {
+                        Ok(sending) => this.state.set(State::Sending(sending)),
+                        Err(error) => {
+                            let request = request.take().map(Box::new);
+                            let error = Error::new(Delivery::Unsent, Phase::Acquire, error);
+                            this.state.set(State::Refused(None));
+                            return Poll::Ready(Err(Failed::new(error, request)));
+                        }
                     }
-                },
+                }
                 StateProj::Sending(sending) => {
                     let failed = match ready!(sending.poll(cx)) {
                         Ok(response) => return Poll::Ready(Ok(response)),
@@ -266,17 +290,19 @@ where
                     this.state.set(State::Refused(None));
                     let (error, request) = failed.into_parts();
                     let chosen = request.as_ref().and_then(|request| request.extensions().get::<Chosen>());
-                    let others = chosen.is_some_and(|chosen| this.balancer.health().has_another(&chosen.0));
-                    match request {
+                    let Chosen(server) = match chosen {
                         // Another server is as good, and this one was not reached.
-                        Some(request) if is_of_one_server(&error) && others && this.earlier.len() + 1 < TRIES => {
-                            this.earlier.push(error);
+                        Some(chosen) if is_of_one_server(&error) && this.earlier.len() + 1 < TRIES => chosen.clone(),
+                        _ => return Poll::Ready(Err(after(error, this.earlier, request))),
+                    };
+                    let tried = this.earlier.iter().map(|(endpoint, _)| endpoint);
+                    let tried: Vec<_> = tried.chain([&server]).cloned().collect();
+                    match request {
+                        Some(request) if this.balancer.health().has_another(&tried) => {
+                            this.earlier.push((server, error));
                             this.state.set(State::Choosing(Some(*request), None));
                         }
-                        request => {
-                            let earlier = std::mem::take(this.earlier);
-                            return Poll::Ready(Err(Failed::new(error.after(earlier), request)));
-                        }
+                        request => return Poll::Ready(Err(after(error, this.earlier, request))),
                     }
                 }
             }
@@ -284,10 +310,18 @@ where
     }
 }
 
+/// The last error, which knows of those before.
+fn after<B>(error: Error, earlier: &mut Vec<Try>, request: Option<Box<Request<B>>>) -> Failed<Request<B>> {
+    let earlier = mem::take(earlier).into_iter().map(|(_, error)| error).collect();
+    Failed::new(error.after(earlier), request)
+}
+
 /// Whether it could not be connected to, and another may: what no other route would help against, as a failed pin, is
 /// not asked of another server either.
 fn is_of_one_server(error: &Error) -> bool {
-    error.is_connect() && matches!(error.cause(), Cause::Connect(connect) if !connect.is_fatal())
+    error.is_connect()
+        && is_of_the_server(error)
+        && matches!(error.cause(), Cause::Connect(connect) if !connect.is_fatal())
 }
 
 impl<F, B> fmt::Debug for Balancing<F, B> {

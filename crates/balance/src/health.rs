@@ -4,6 +4,7 @@ use crate::EndpointState;
 use skybridge_core::{Cause, Endpoint, Error, Phase, Runtime, Sleep, sync::Mutex};
 use std::{
     collections::HashMap,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
@@ -28,8 +29,8 @@ struct Members {
     by_endpoint: HashMap<Endpoint, Member>,
     /// A server can't be connected to, or fails: there may be others by now.
     wants_lookup: bool,
-    /// Not to be chosen just now, if another can be.
-    avoided: Option<Endpoint>,
+    /// Not to be chosen just now, if others can be: as many as one request is tried at.
+    avoided: Vec<Endpoint>,
 }
 
 #[derive(Default)]
@@ -80,26 +81,26 @@ impl Health {
         }
     }
 
-    /// Whether this one is left alone, or gone, and another would be asked that may work.
-    pub(crate) fn has_another(&self, endpoint: &Endpoint) -> bool {
+    /// Whether another than these would be asked that may work.
+    pub(crate) fn has_another(&self, tried: &[Endpoint]) -> bool {
         let (now, members) = (self.runtime.now(), self.members.lock());
-        members.by_endpoint.get(endpoint).is_none_or(|member| !member.is_asked(now))
-            && members.by_endpoint.values().any(|member| member.is_asked(now) && !member.in_turn)
+        let mut others = members.by_endpoint.iter().filter(|(endpoint, _)| !tried.contains(endpoint));
+        others.any(|(_, member)| member.is_asked(now) && !member.in_turn)
     }
 
-    /// While a server is chosen: any but this one, which isn't ready meanwhile.
-    pub(crate) fn avoid(&self, endpoint: &Endpoint) {
-        self.members.lock().avoided = Some(endpoint.clone());
+    /// While a server is chosen: any but these, which aren't ready meanwhile.
+    pub(crate) fn avoid(&self, endpoints: Vec<Endpoint>) {
+        self.members.lock().avoided = endpoints;
     }
 
-    /// It may be chosen again.
+    /// They may be chosen again.
     pub(crate) fn avoid_none(&self) {
-        let waker = {
+        let wakers: Vec<_> = {
             let mut members = self.members.lock();
-            let avoided = members.avoided.take();
-            avoided.and_then(|endpoint| members.by_endpoint.get_mut(&endpoint)?.waker.take())
+            let avoided = mem::take(&mut members.avoided);
+            avoided.iter().filter_map(|endpoint| members.by_endpoint.get_mut(endpoint)?.waker.take()).collect()
         };
-        waker.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn wants_lookup(&self) -> bool {
@@ -128,7 +129,7 @@ impl Health {
         loop {
             let until = {
                 let (now, mut members) = (self.runtime.now(), self.members.lock());
-                let is_avoided = members.avoided.as_ref() == Some(endpoint);
+                let is_avoided = members.avoided.contains(endpoint);
                 let Some(member) = members.by_endpoint.get_mut(endpoint) else { return Poll::Ready(()) };
                 member.until = member.until.filter(|until| now < *until);
                 if is_avoided {
@@ -215,7 +216,7 @@ impl Member {
 }
 
 /// Whether it tells that the server doesn't work, and not that we or the request don't.
-fn is_of_the_server(error: &Error) -> bool {
+pub(crate) fn is_of_the_server(error: &Error) -> bool {
     match error.cause() {
         Cause::Connect(connect) => !connect.is_overloaded() && !connect.is_out_of_descriptors(),
         Cause::TimedOut(over) => !matches!(over.phase, Phase::Call | Phase::Acquire | Phase::Send),
@@ -228,5 +229,27 @@ fn is_of_the_server(error: &Error) -> bool {
         Cause::GoAway(goaway) => !goaway.is_planned(),
         Cause::Reset(reset) => reset.is_by_peer(),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use skybridge_core::ConnectError;
+    use skybridge_testkit::executor::Executor;
+
+    /// A thread may be held up between the two, and another request may have asked it again meanwhile.
+    #[tokio::test(start_paused = true)]
+    async fn there_is_another_though_the_backoff_of_the_one_that_failed_is_over() {
+        let health = Health::new(Executor::new().runtime());
+        let [failed, works] = [1, 2].map(|last| Endpoint::from(([192, 0, 2, last], 80)));
+        health.add(&failed);
+        health.add(&works);
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        health.failed(&failed, &ConnectError::new(Phase::Tcp, refused).into());
+        assert!(health.has_another(std::slice::from_ref(&failed)));
+        tokio::time::sleep(2 * FIRST_BACKOFF).await;
+        assert!(health.has_another(std::slice::from_ref(&failed)));
+        assert!(!health.has_another(&[failed, works]));
     }
 }

@@ -202,6 +202,26 @@ async fn a_request_that_comes_back_goes_to_the_same_server_if_it_is_the_only_one
     assert_eq!(answered.status(), 200);
 }
 
+/// Those that are not there have always less to do, and while one keeps it waiting the other's backoff ends: it would
+/// be sent to them in turns.
+#[tokio::test(start_paused = true)]
+async fn a_request_is_tried_at_each_server_once_and_so_finds_the_one_that_works() {
+    let stage = Stage::new([1, 2, 3]);
+    for last in [1, 2] {
+        stage.net.at((ip(last), 80).into()).black_hole();
+    }
+    let _three = stage.server(3);
+    let client = stage.client();
+    // From then on it has more to do than the others.
+    let _held = client.get(URL).await.unwrap();
+    for round in 1..20 {
+        sleep(seconds(40)).await;
+        assert_eq!(get(&client).await.unwrap(), endpoint(3));
+        let failures: Vec<_> = stage.layer.endpoints().iter().map(|state| state.failures).collect();
+        assert!(failures.iter().all(|failures| *failures <= 1 + round), "{round}: {failures:?}");
+    }
+}
+
 /// A body that can be sent once is there for the next server, as nothing of it was taken by one that wasn't reached.
 #[tokio::test(start_paused = true)]
 async fn a_body_that_can_be_sent_once_goes_to_the_server_that_is_reached() {
