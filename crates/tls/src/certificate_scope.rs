@@ -1,5 +1,5 @@
-use crate::{TlsConfig, path::Path, subject};
-use rustls::pki_types::ServerName;
+use crate::{TlsConfig, path::Path, subject, x509};
+use rustls::pki_types::{CertificateDer, ServerName};
 use skybridge_core::{Certificate, CertificateScope, Origin, StatusListener, Trust};
 use std::{
     sync::{Arc, Weak},
@@ -9,8 +9,20 @@ use webpki::EndEntityCert;
 
 /// The path that was verified for a connection, from which it is decided whether it may carry another host.
 pub(crate) struct VerifiedPeer {
-    pub(crate) path: Arc<Path>,
-    pub(crate) config: TlsConfig,
+    path: Arc<Path>,
+    /// What the peer has presented, its own certificate first: more than the path needs, and not all of a long list.
+    presented: Box<[CertificateDer<'static>]>,
+    config: TlsConfig,
+}
+
+/// The most certificates of a peer that are kept.
+const PRESENTED: usize = 16;
+
+impl VerifiedPeer {
+    pub(crate) fn new(path: Arc<Path>, presented: &[CertificateDer<'static>], config: TlsConfig) -> Self {
+        let presented = presented.iter().take(PRESENTED).cloned().collect();
+        Self { path, presented, config }
+    }
 }
 
 impl CertificateScope for VerifiedPeer {
@@ -22,7 +34,7 @@ impl CertificateScope for VerifiedPeer {
 
     fn names(&self, origin: &Origin) -> bool {
         let host = host(origin);
-        let leaf = self.path.leaf().and_then(|leaf| EndEntityCert::try_from(leaf).ok());
+        let leaf = self.presented.first().and_then(|leaf| EndEntityCert::try_from(leaf).ok());
         let (Some(leaf), Ok(name)) = (leaf, ServerName::try_from(&*host)) else { return false };
         subject::verify(&leaf, &name).is_ok()
     }
@@ -56,7 +68,7 @@ impl CertificateScope for VerifiedPeer {
     }
 
     fn certificates(&self) -> Vec<Certificate> {
-        self.path.certificates()
+        self.presented.iter().map(|certificate| x509::certificate(certificate)).collect()
     }
 
     fn not_after(&self) -> Option<SystemTime> {
@@ -68,7 +80,7 @@ impl CertificateScope for VerifiedPeer {
     }
 
     fn path(&self) -> Vec<Certificate> {
-        self.path.describe(self.config.anchors())
+        self.path.describe(&self.presented, self.config.anchors())
     }
 }
 

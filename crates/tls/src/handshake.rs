@@ -52,7 +52,10 @@ pub(crate) async fn handshake<I: Io>(
     let (pins, now) = (config.pins(), config.clock().current_time());
     for host in [Some(&*peer.text), peer.host.as_deref()].into_iter().flatten() {
         let checked = pins.check(host, &facts.path.pins, now);
-        checked.map_err(|error| TlsError::PinMismatch(error.of(&facts.path.describe(config.anchors()))))?;
+        checked.map_err(|error| {
+            let presented = tls_info::presented(stream.get_ref().1);
+            TlsError::PinMismatch(error.of(&facts.path.describe(presented, config.anchors())))
+        })?;
         for told in pins.not_enforced(host, &facts.path.pins, now) {
             link.route.ctx().emit(Some(link.attempt), None, EventKind::PinsNotEnforced(&told));
         }

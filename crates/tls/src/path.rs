@@ -3,12 +3,11 @@ use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use skybridge_core::{Certificate, Trust};
 use webpki::{EndEntityCert, VerifiedPath};
 
-/// What is remembered of a peer's certificate path.
+/// What is remembered of a peer's certificate path. Not the certificates: rustls keeps them, with a connection and with
+/// each session.
 #[derive(Debug)]
 pub(crate) struct Path {
-    /// What the peer has presented, its own certificate first: more than the path needs, and not all of a long list.
-    presented: Box<[CertificateDer<'static>]>,
-    /// How many bytes all of that list had.
+    /// How many bytes the certificates had that the peer has presented.
     presented_bytes: u32,
     /// The pins of its keys, leaf first, anchor last.
     pub(crate) pins: Box<[Pin]>,
@@ -20,26 +19,22 @@ pub(crate) struct Path {
     pub(crate) trust: Trust,
 }
 
-/// The most certificates of a peer that are kept.
-const PRESENTED: usize = 16;
-
 impl Path {
     /// A path that webpki verified, up to its trust anchor. The peer has presented these other certificates.
     pub(crate) fn verified(path: &VerifiedPath<'_>, others: &[CertificateDer<'_>]) -> Self {
         let leaf = path.end_entity().der();
         let times = path.intermediate_certificates().map(|certificate| not_after(&certificate.der()));
         let not_after = times.chain([not_after(&leaf)]).flatten().min();
-        let presented_bytes = bytes(&leaf, others);
-        let (presented, pins, trust) = (presented(&leaf, others), pins(path), Trust::Verified);
-        Self { presented, presented_bytes, pins, not_after, is_stapled: false, trust }
+        let (presented_bytes, pins, trust) = (bytes(&leaf, others), pins(path), Trust::Verified);
+        Self { presented_bytes, pins, not_after, is_stapled: false, trust }
     }
 
     /// The leaf alone: because it is trusted itself, or because this crate's verifier has built no path.
     pub(crate) fn of_leaf(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>], trust: Trust) -> Self {
         let key = EndEntityCert::try_from(leaf).map(|certificate| certificate.subject_public_key_info());
         let pins = key.iter().map(|key| Pin::of_key(&[key.as_ref()])).collect();
-        let (presented, presented_bytes) = (presented(leaf, others), bytes(leaf, others));
-        Self { presented, presented_bytes, pins, not_after: not_after(leaf), is_stapled: false, trust }
+        let presented_bytes = bytes(leaf, others);
+        Self { presented_bytes, pins, not_after: not_after(leaf), is_stapled: false, trust }
     }
 
     /// What the peer's certificates take: rustls keeps all of them with a session.
@@ -47,28 +42,14 @@ impl Path {
         usize::try_from(self.presented_bytes).unwrap_or(usize::MAX)
     }
 
-    /// The peer's own certificate.
-    pub(crate) fn leaf(&self) -> Option<&CertificateDer<'static>> {
-        self.presented.first()
-    }
-
-    /// What the certificates say that the peer has presented.
-    pub(crate) fn certificates(&self) -> Vec<Certificate> {
-        self.presented.iter().map(|certificate| x509::certificate(certificate)).collect()
-    }
-
-    /// What is known of the certificates on it.
-    pub(crate) fn describe(&self, anchors: &[TrustAnchor<'_>]) -> Vec<Certificate> {
-        describe(&self.pins, self.presented.iter(), anchors)
+    /// What is known of the certificates on it, of which the peer has presented these.
+    pub(crate) fn describe(&self, presented: &[CertificateDer<'_>], anchors: &[TrustAnchor<'_>]) -> Vec<Certificate> {
+        describe(&self.pins, presented, anchors)
     }
 
     pub(crate) fn is_valid_at(&self, now: UnixTime) -> bool {
         self.not_after.is_none_or(|not_after| now <= not_after)
     }
-}
-
-fn presented(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Box<[CertificateDer<'static>]> {
-    [leaf].into_iter().chain(others).take(PRESENTED).map(|certificate| certificate.clone().into_owned()).collect()
 }
 
 /// A handshake has no more than fits.

@@ -9,13 +9,16 @@ use skybridge_testkit::{
     net::Conn,
     origin::Origin,
 };
-use skybridge_tls::{ConnectionSpec, MaybeTls, Session, SessionPeer, SessionStore, TlsConfigBuilder, TlsLayer};
+use skybridge_tls::{
+    ConnectionSpec, MaybeTls, Session, SessionPeer, SessionStore, TlsConfigBuilder, TlsLayer, rustls::HandshakeKind,
+};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
 };
-use support::{World, trusting};
+use support::{ADDR, World, trusting};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsConnector;
 use tower::Layer;
 
 /// Keeps all, by peer.
@@ -109,7 +112,7 @@ async fn sessions_that_a_users_store_keeps_are_resumed_with_all_facts() {
         assert_eq!((&*peer.host(), peer.port(), peer.partition()), ("a.test", Some(443), None));
         assert_eq!((peer.is_tls13(), peer.is_gone()), (!tls12, false));
         let certificates = cert.chain().iter().map(|certificate| certificate.len()).sum::<usize>();
-        assert_eq!(sessions[0].bytes(), 640 + 2 * certificates);
+        assert_eq!(sessions[0].bytes(), 640 + certificates);
         drop((config, first));
         assert!(peer.is_gone());
     }
@@ -205,5 +208,24 @@ async fn without_memory_for_sessions_a_users_store_is_never_asked() {
         }
         let stack = store.0.lock().unwrap();
         assert_eq!((stack.sessions.len(), stack.given), (0, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn foreign_stacks_are_resumed_from_a_users_store_and_stay_apart() {
+    let root = Ca::new("root");
+    for tls12 in [false, true] {
+        let (world, store) = (world(&root.leaf(["a.test"]), tls12), Arc::new(Mixed::default()));
+        let config = trusting(&root).session_store(Arc::clone(&store) as _).build().unwrap();
+        let (one, two) = (config.rustls_config_apart(), config.rustls_config_apart());
+        for (client, resumed) in [(&one, false), (&one, true), (&two, false), (&two, true), (&one, false)] {
+            let stream = world.net.connect(ADDR.parse().unwrap()).await.unwrap();
+            let connector = TlsConnector::from(Arc::new(client.clone()));
+            let mut stream = connector.connect("a.test".try_into().unwrap(), stream).await.unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n").await.unwrap();
+            stream.read_to_end(&mut Vec::new()).await.unwrap();
+            assert_eq!(stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed), resumed, "{tls12}");
+        }
+        assert!(!world.exchange(&config, "https://a.test").await.resumed);
     }
 }

@@ -160,9 +160,9 @@ impl Session {
         &self.peer
     }
 
-    /// What it takes, in bytes, estimated: the peer's certificates twice, and 640 for the rest.
+    /// What it takes, in bytes, estimated: the peer's certificates, and 640 for the rest.
     pub fn bytes(&self) -> usize {
-        SESSION + 2 * self.facts.path.presented_bytes()
+        SESSION + self.facts.path.presented_bytes()
     }
 }
 

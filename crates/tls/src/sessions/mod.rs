@@ -26,7 +26,7 @@ pub(crate) const MEMORY: usize = 1 << 20;
 /// The most TLS 1.3 tickets that are kept for each peer: a ticket is used once.
 const TICKETS: usize = 8;
 /// What a peer takes beside its sessions.
-const PEER: usize = 768;
+const PEER: usize = 288;
 
 /// The sessions of a configuration, each with the facts of the connection that it comes from. Bounded by what they
 /// take: the oldest peer is evicted first.
@@ -40,11 +40,11 @@ pub(crate) struct Sessions {
 
 #[derive(Default)]
 struct PeerCache {
-    peers: HashMap<SessionKey, PeerSessions>,
+    peers: HashMap<Arc<SessionKey>, PeerSessions>,
     /// The oldest first: those that may have several tickets.
-    order: VecDeque<SessionKey>,
+    order: VecDeque<Arc<SessionKey>>,
     /// Those that were left with one, for want of memory. They are older.
-    trimmed: VecDeque<SessionKey>,
+    trimmed: VecDeque<Arc<SessionKey>>,
     bytes: usize,
 }
 
@@ -123,6 +123,8 @@ impl Sessions {
             if peer.tls13.len() == TICKETS {
                 peer.tls13.pop_front();
             }
+            // Most have one or two, and each is large.
+            peer.tls13.reserve_exact(1);
             peer.tls13.push_back((ticket, facts));
         });
     }
@@ -156,17 +158,7 @@ impl PeerSessions {
     /// What they take, about: rustls keeps the peer's certificates with each.
     fn size(&self) -> usize {
         let facts = self.tls13.iter().map(|(_, facts)| facts).chain(self.tls12.iter().map(|session| &session.1));
-        let (mut bytes, mut path) = (PEER, std::ptr::null());
-        for facts in facts {
-            let presented = facts.path.presented_bytes();
-            bytes += SESSION + presented;
-            // Those of one connection share ours.
-            if !std::ptr::eq(path, Arc::as_ptr(&facts.path)) {
-                bytes += presented;
-                path = Arc::as_ptr(&facts.path);
-            }
-        }
-        bytes
+        PEER + facts.map(|facts| SESSION + facts.path.presented_bytes()).sum::<usize>()
     }
 }
 
@@ -174,10 +166,15 @@ impl PeerSessions {
 
 impl PeerCache {
     fn entry(&mut self, key: &SessionKey) -> &mut PeerSessions {
-        if !self.peers.contains_key(key) {
-            self.order.push_back(key.clone());
-        }
-        self.peers.entry(key.clone()).or_default()
+        let key = match self.peers.get_key_value(key) {
+            Some((known, _)) => Arc::clone(known),
+            None => {
+                let new = Arc::new(key.clone());
+                self.order.push_back(Arc::clone(&new));
+                new
+            }
+        };
+        self.peers.entry(key).or_default()
     }
 
     /// What is kept of a peer has changed.
