@@ -1,4 +1,4 @@
-use crate::{TlsConfig, TlsError, ech::Offer, spec};
+use crate::{TlsConfig, TlsError, ech::Offer, peer::Peer, spec};
 use skybridge_core::{AttemptId, ConnInfo, Endpoints, Route};
 use std::mem;
 
@@ -33,7 +33,10 @@ impl Again {
         config: &TlsConfig,
     ) -> Option<Box<Self>> {
         let why = match error {
-            TlsError::EchRejected { retry_configs, .. } => Why::Ech(offer?.next(retry_configs.as_deref())?),
+            TlsError::EchRejected { retry_configs, .. } => {
+                let name = Peer::origin(&info).ok()?.text;
+                Why::Ech(offer?.next(retry_configs.as_deref(), &name)?)
+            }
             error if spec::is_permitted(error) => Why::Spec(next(config, offer.as_deref())?),
             _ => return None,
         };

@@ -349,6 +349,88 @@ async fn the_second_connection_can_be_dropped_at_any_await() {
     assert!(walked.drops > 6, "{walked:?}");
 }
 
+/// A list of all these keys.
+fn all(lists: &[&[u8]]) -> Vec<u8> {
+    let configs: Vec<u8> = lists.iter().flat_map(|list| &list[2..]).copied().collect();
+    [&u16::try_from(configs.len()).unwrap().to_be_bytes()[..], &configs].concat()
+}
+
+/// Public names by RFC 9849, section 4.
+#[tokio::test(start_paused = true)]
+async fn keys_with_a_bad_public_name_are_passed_over_for_others_of_the_list() {
+    let named = |name: &str| EchKeys::new(name).list();
+    let good = ["a-b.test", "xn--a.test", "1.test", "0x1.test", "test"];
+    let bad = [
+        "",
+        ".",
+        "public.test.",
+        ".public.test",
+        "public..test",
+        "public_1.test",
+        "-a.test",
+        "a-.test",
+        "a b",
+        "1.2.3.4",
+        "127.1",
+        "127.0x1",
+        "0X7f000001",
+        "0x",
+        "2130706433",
+        "[::1]",
+    ];
+    for (name, is_good) in good.map(|name| (name, true)).into_iter().chain(bad.map(|name| (name, false))) {
+        let scene = Scene::accepting();
+        let alone = scene.world.connect_by(&scene.config(), scene.route_by(Some(EchMode::Require), &named(name))).await;
+        let is_passed_over = matches!(tls_error(&alone.unwrap_err()), TlsError::EchRequired { .. });
+        assert_eq!(is_passed_over, !is_good, "{name:?}");
+        run_until_idle().await;
+        let before = scene.shown().len();
+        let list = all(&[&named(name), &scene.keys.list()]);
+        let both = scene.world.connect_by(&scene.config(), scene.route_by(Some(EchMode::Require), &list)).await;
+        assert_eq!(both.is_ok(), !is_good, "{name:?}");
+        if !is_good {
+            assert_eq!(scene.shown()[before..], ["public.test accepted"], "{name:?}");
+        }
+    }
+    // So are those that can't be read; but the list must be one.
+    let scene = Scene::accepting();
+    let cut = [0, 4 + 3, 0xfe, 0x0d, 0, 3, 1, 0, 0x20];
+    let list = all(&[&cut, UNKNOWN, &scene.keys.list()]);
+    let tls = scene.world.exchange_by(&scene.config(), scene.route_by(Some(EchMode::Require), &list)).await;
+    assert_eq!((tls.ech, scene.shown()), (EchStatus::Accepted, vec!["public.test accepted".to_owned()]));
+    for list in [&list[..list.len() - 1], &[&list[..], &[0]].concat(), &[], &[0], &[0, 0], &[0, 2, 0xfe, 0x0d]] {
+        let scene = Scene::accepting();
+        let (error, shown) = scene.refused(&scene.config(), scene.route_by(Some(EchMode::Require), list)).await;
+        assert!(matches!(tls_error(&error), TlsError::EchRequired { .. }) && shown.is_empty(), "{list:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_whose_public_name_is_the_name_to_hide_are_as_good_as_none() {
+    for public_name in ["a.test", "A.Test"] {
+        let own = EchKeys::new(public_name);
+        let scene = || Scene::new(|origin, root, _| origin.ech(&own, &root.leaf(["a.test"])));
+        for (mode, status, shown) in [
+            (EchMode::Offer, EchStatus::None, "a.test"),
+            (EchMode::OfferOrGrease, EchStatus::Grease, "a.test rejected"),
+        ] {
+            let scene = scene();
+            let tls = scene.world.exchange_by(&scene.config(), scene.route_by(Some(mode), &own.list())).await;
+            assert_eq!((tls.ech, scene.shown()), (status, vec![shown.to_owned()]), "{mode:?}");
+        }
+        let scene = scene();
+        let given = trusting(&scene.root).ech_keys("a.test", &own.list()).build().unwrap();
+        for (config, mode) in [(scene.config(), Some(EchMode::Require)), (given, None)] {
+            let (error, shown) = scene.refused(&config, scene.route_by(mode, &own.list())).await;
+            assert!(matches!(tls_error(&error), TlsError::EchRequired { .. }) && shown.is_empty(), "{error:?}");
+        }
+        // Nor are they when the server gives them.
+        let scene = Scene::rejecting(|_| own.list());
+        let (_, shown) = scene.refused(&scene.config(), scene.route(EchMode::Require)).await;
+        assert_eq!(shown, ["public.test rejected"]);
+    }
+}
+
 /// Records come from anybody.
 #[tokio::test(start_paused = true)]
 async fn keys_of_which_any_byte_is_another_show_no_name_that_is_to_be_hidden() {

@@ -18,19 +18,56 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// The first usable ones of an `ECHConfigList`. rustls doesn't tell the name of those it takes, so it is given one
-    /// by one.
+    /// The first usable ones of an `ECHConfigList`. rustls refuses a whole list for one that it can't read, and doesn't
+    /// tell the name of those it takes, so it is given one by one.
     pub(super) fn read(list: &[u8]) -> Result<Self, Error> {
-        let malformed = |_| Error::InvalidEncryptedClientHello(EncryptedClientHelloError::InvalidConfigList);
-        let configs = Vec::<EchConfigPayload>::read(&mut Reader::init(list)).map_err(malformed)?;
-        let usable = configs.iter().find_map(|payload| {
-            let EchConfigPayload::V18(contents) = payload else { return None };
-            let config = usable(&write(std::slice::from_ref(payload))).ok()?;
-            let public_name = peer::as_text(&ServerName::DnsName(contents.public_name.borrow()));
-            Some(Self { config, public_name: (&*public_name).into() })
-        });
+        let malformed = || Error::InvalidEncryptedClientHello(EncryptedClientHelloError::InvalidConfigList);
+        let (len, mut rest) = list.split_first_chunk().ok_or_else(malformed)?;
+        if usize::from(u16::from_be_bytes(*len)) != rest.len() {
+            return Err(malformed());
+        }
+        let mut usable = None;
+        while let Some([_, _, high, low]) = rest.first_chunk() {
+            let len = 4 + usize::from(u16::from_be_bytes([*high, *low]));
+            let (config, behind) = rest.split_at_checked(len).ok_or_else(malformed)?;
+            (usable, rest) = (usable.or_else(|| Self::of(config)), behind);
+        }
+        if !rest.is_empty() {
+            return Err(malformed());
+        }
         usable.ok_or_else(|| EncryptedClientHelloError::NoCompatibleConfig.into())
     }
+
+    /// Those of one `ECHConfig`.
+    fn of(config: &[u8]) -> Option<Self> {
+        let payload = EchConfigPayload::read(&mut Reader::init(config)).ok()?;
+        let EchConfigPayload::V18(contents) = &payload else { return None };
+        if !is_public_name(contents.public_name.as_ref()) {
+            return None;
+        }
+        let public_name = peer::as_text(&ServerName::DnsName(contents.public_name.borrow()));
+        let config = usable(&write(std::slice::from_ref(&payload))).ok()?;
+        Some(Self { config, public_name: (&*public_name).into() })
+    }
+
+    /// Whether they keep this name out of the clear: not where it is the public one.
+    pub(super) fn hide(&self, name: &str) -> bool {
+        *self.public_name != *name
+    }
+}
+
+/// Whether keys with this public name count (RFC 9849, section 4): it is made of labels of letters, digits and hyphens,
+/// and is no IPv4 address as browsers read them.
+fn is_public_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        let inside = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        (1..=63).contains(&label.len()) && inside && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_number = last.bytes().all(|byte| byte.is_ascii_digit())
+        || last.strip_prefix("0x").or_else(|| last.strip_prefix("0X")).is_some_and(is_hex);
+    name.split('.').all(is_label) && !is_number
 }
 
 /// What rustls has read, as the list that it was.

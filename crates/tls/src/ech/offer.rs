@@ -32,19 +32,23 @@ impl Offer {
         tls13: bool,
     ) -> Result<Option<Box<Self>>, TlsError> {
         let mode = info.route.target.connect_options().ech;
-        let given = || given.get(peer).map(|keys| Self::encrypted(keys.clone(), false));
+        let required = |source| TlsError::EchRequired { name: peer.text.as_ref().into(), source };
+        let given = || match given.get(peer) {
+            Some(keys) if !keys.hide(&peer.text) => Err(required(None)),
+            keys => Ok(keys.map(|keys| Self::encrypted(keys.clone(), false))),
+        };
         match mode {
-            None => return Ok(given()),
+            None => return given(),
             Some(EchMode::Off) => return Ok(None),
             Some(EchMode::Grease) => return Ok(Self::grease().filter(|_| tls13)),
             Some(_) => {}
         }
-        if let Some(given) = given() {
+        if let Some(given) = given()? {
             return Ok(Some(given));
         }
         let may_reveal = matches!(mode, Some(EchMode::Offer | EchMode::OfferOrGrease));
         let error = match found(info) {
-            Some(Ok(keys)) if tls13 => return Ok(Some(Self::encrypted(keys, may_reveal))),
+            Some(Ok(keys)) if tls13 && keys.hide(&peer.text) => return Ok(Some(Self::encrypted(keys, may_reveal))),
             Some(Err(error)) => Some(error),
             Some(Ok(_)) | None => None,
         };
@@ -53,7 +57,7 @@ impl Offer {
         } else if may_reveal {
             Ok(None)
         } else {
-            Err(TlsError::EchRequired { name: peer.text.as_ref().into(), source: error })
+            Err(required(error))
         }
     }
 
@@ -66,10 +70,10 @@ impl Offer {
     }
 
     /// What to do on another connection, after the server has rejected this and given these keys; `None` when nothing
-    /// is left (RFC 9849, section 6.1.6). Keys that can't be used are as good as none.
-    pub(crate) fn next(self, retry_configs: Option<&[u8]>) -> Option<Box<Self>> {
+    /// is left (RFC 9849, section 6.1.6). Keys that can't be used, or don't hide this name, are as good as none.
+    pub(crate) fn next(self, retry_configs: Option<&[u8]>, name: &str) -> Option<Box<Self>> {
         let Self::Encrypted(Encrypted { may_reveal, .. }) = self else { return None };
-        match retry_configs.and_then(|list| Keys::read(list).ok()) {
+        match retry_configs.and_then(|list| Keys::read(list).ok()).filter(|keys| keys.hide(name)) {
             Some(keys) => Some(Self::encrypted(keys, may_reveal)),
             None => may_reveal.then(|| Box::new(Self::Revealed)),
         }
