@@ -218,6 +218,17 @@ impl TlsError {
         }
     }
 
+    /// The same of a peer that nobody has verified: whoever is on the way could be it, and give keys of its own.
+    pub(crate) fn unproven(self) -> Self {
+        match self {
+            Self::EchRejected { public_name, .. } => {
+                let (name, source) = (public_name.clone(), "nothing about it is verified".into());
+                Self::EchPublicName { public_name, source: Self::Certificate { name, source }.into() }
+            }
+            error => error,
+        }
+    }
+
     /// Adds what the certificates say that the peer has shown.
     pub(crate) fn of_chain(self, leaf: &[u8], others: &[CertificateDer<'_>]) -> Self {
         match self {

@@ -40,6 +40,7 @@ pub(crate) async fn handshake<I: Io>(
                 error => error,
             });
             return Err(match ech.and_then(Offer::public_name) {
+                Some(public_name) if store.is_unverified() => error.beside(public_name, &peer.text).unproven(),
                 Some(public_name) => error.beside(public_name, &peer.text),
                 None => error,
             });

@@ -431,6 +431,30 @@ async fn keys_whose_public_name_is_the_name_to_hide_are_as_good_as_none() {
     }
 }
 
+/// Whoever is on the way could give keys of its own, and read the name.
+#[tokio::test(start_paused = true)]
+async fn a_rejection_by_whom_nobody_has_verified_is_not_believed() {
+    for gives_keys in [true, false] {
+        for mode in [EchMode::Offer, EchMode::Require] {
+            let scene = Scene::rejecting(|own| if gives_keys { own.list() } else { Vec::new() });
+            for config in [trusting(&scene.root).insecure(), trusting(&scene.root).insecure_for("*.test")] {
+                let before = scene.shown().len();
+                let (error, shown) = scene.refused(&config.build().unwrap(), scene.route(mode)).await;
+                let TlsError::EchPublicName { public_name, .. } = tls_error(&error) else { panic!("{error:?}") };
+                assert_eq!(
+                    (&**public_name, &shown[before..]),
+                    ("public.test", &["public.test rejected".to_owned()][..])
+                );
+            }
+        }
+        // Where only the origin isn't verified, the public name is.
+        let scene = Scene::rejecting(|own| if gives_keys { own.list() } else { Vec::new() });
+        let config = trusting(&scene.root).insecure_for("a.test").build().unwrap();
+        scene.world.exchange_by(&config, scene.route(EchMode::Offer)).await;
+        assert_eq!(scene.shown().len(), 2);
+    }
+}
+
 /// Records come from anybody.
 #[tokio::test(start_paused = true)]
 async fn keys_of_which_any_byte_is_another_show_no_name_that_is_to_be_hidden() {

@@ -9,7 +9,7 @@ use rustls::{
     pki_types::ServerName,
     time_provider::TimeProvider,
 };
-use skybridge_core::sync::Mutex;
+use skybridge_core::{Trust, sync::Mutex};
 use std::{
     fmt,
     sync::{Arc, MutexGuard},
@@ -60,6 +60,11 @@ impl ConnectionStore {
     /// Whether the peer asked for a certificate of the client, and was sent none.
     pub(crate) fn has_shown_none(&self) -> bool {
         self.state().captured.shown_none
+    }
+
+    /// Whether the peer was let through without being verified.
+    pub(crate) fn is_unverified(&self) -> bool {
+        self.state().captured.path.as_ref().is_some_and(|path| path.trust == Trust::Unverified)
     }
 
     /// Called when the handshake is over. Returns what was verified during it, or on the connection whose session was
