@@ -13,9 +13,11 @@ pub struct Staple<'a> {
     shows: bool,
     /// Whose name and whose key the certificate's issuer has.
     issuer: (&'a Ca, &'a Ca),
-    hash: (&'static [u8], fn(&[u8]) -> Vec<u8>),
+    hash: (&'static [u8], Hash),
     before: Option<&'a Cert>,
 }
+
+type Hash = fn(&[u8]) -> Vec<u8>;
 
 const SEQUENCE: u8 = 0x30;
 const OCTETS: u8 = 4;
@@ -78,7 +80,7 @@ impl<'a> Staple<'a> {
     }
 
     /// The issuer is named by this hash (an AlgorithmIdentifier) in place of SHA-256.
-    pub fn hashed_by(mut self, kind: &'static [u8], hash: fn(&[u8]) -> Vec<u8>) -> Self {
+    pub fn hashed_by(mut self, kind: &'static [u8], hash: Hash) -> Self {
         self.hash = (kind, hash);
         self
     }
