@@ -4,6 +4,7 @@ mod certificate;
 mod fit;
 mod info;
 mod link;
+mod proxy_settings;
 mod status;
 mod upgrade;
 mod write_failure;
@@ -15,6 +16,7 @@ pub use self::{
     fit::{Lost, Unfit},
     info::{CertificateScope, ConnInfo, EchStatus, Protocol, Timings, TlsInfo, Trust},
     link::Link,
+    proxy_settings::ProxySettings,
     status::{CloseReason, ConnectionStatus, StatusListener, StatusSender},
     upgrade::{Upgrade, Upgraded},
     write_failure::WriteFailure,

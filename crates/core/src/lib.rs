@@ -89,8 +89,8 @@ mod target;
 pub use self::{
     connection::{
         Certificate, CertificateKey, CertificateScope, CloseReason, ConnInfo, ConnectionStatus, EchStatus, Link, Lost,
-        NotCoalesced, NotForwarded, Protocol, StatusListener, StatusSender, SubjectName, Timings, TlsInfo, Trust,
-        Unfit, Upgrade, Upgraded, WriteFailure, can_coalesce, can_forward, can_still_coalesce,
+        NotCoalesced, NotForwarded, Protocol, ProxySettings, StatusListener, StatusSender, SubjectName, Timings,
+        TlsInfo, Trust, Unfit, Upgrade, Upgraded, WriteFailure, can_coalesce, can_forward, can_still_coalesce,
     },
     context::{CallId, ConnectionId, Ctx, Ids, SharedTimeouts, Timeout, Timeouts, phase_timeout, timeout},
     contract::{

@@ -29,6 +29,9 @@ impl CertificateScope for Replaced {
     fn is_current(&self) -> bool {
         false
     }
+    fn generation(&self) -> Option<u64> {
+        Some(1)
+    }
 }
 
 struct OtherIdentity;
@@ -159,6 +162,11 @@ async fn each_rule_forbids_it_and_is_named() {
             Err(NotCoalesced::Override),
         ),
         (Box::new(|info| tls(info).covers = Arc::new(Replaced)), other(), Err(NotCoalesced::Generation)),
+        (
+            Box::new(|info| info.proxy_settings.add(&TlsInfo::new(Arc::new(Replaced)))),
+            other(),
+            Err(NotCoalesced::Generation),
+        ),
         (Box::new(|info| tls(info).client_auth = true), other(), Err(NotCoalesced::ClientAuth)),
         (Box::new(|info| tls(info).covers = Arc::new(OtherIdentity)), other(), Err(NotCoalesced::Identity)),
         (Box::new(|info| tls(info).trust = Trust::Other), other(), Err(NotCoalesced::Trust)),

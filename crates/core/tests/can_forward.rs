@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's own steps")]
 
 use skybridge_core::{
-    ConnInfo, ConnectOptions, Egress, EgressRule, HttpVersions, Key, NotForwarded, Partition, Protocol, Proxy,
-    ProxyKind, Route, can_forward,
+    CertificateScope, ConnInfo, ConnectOptions, Egress, EgressRule, HttpVersions, Key, NotForwarded, Origin, Partition,
+    Protocol, Proxy, ProxyKind, Route, TlsInfo, can_forward,
 };
 use skybridge_testkit::{executor::Executor, fixtures};
 use std::sync::Arc;
@@ -54,10 +54,23 @@ async fn the_version_is_no_matter_where_both_origins_leave_it_open() {
     assert_eq!([can_forward(&info, &any), can_forward(&info, &one)], [Ok(()), Err(NotForwarded::Options)]);
 }
 
+struct Replaced;
+impl CertificateScope for Replaced {
+    fn covers(&self, _: &Origin) -> bool {
+        false
+    }
+    fn is_current(&self) -> bool {
+        false
+    }
+    fn generation(&self) -> Option<u64> {
+        Some(1)
+    }
+}
+
 #[tokio::test]
 async fn each_rule_alone_forbids_it() {
     type Case = (NotForwarded, fn(&mut ConnInfo), fn(&mut Route));
-    let cases: [Case; 14] = [
+    let cases: [Case; 15] = [
         (NotForwarded::Tunnel, |info| info.forwarded = false, |_| {}),
         (NotForwarded::Tunnel, |info| info.route.proxies = [].into(), |_| {}),
         (NotForwarded::Tunnel, |_| {}, |route| route.proxies = [].into()),
@@ -85,6 +98,7 @@ async fn each_rule_alone_forbids_it() {
             |_| {},
             |route| route.proxies = [Proxy::new(ProxyKind::Socks5, "192.0.2.6", 1080), proxy()].into(),
         ),
+        (NotForwarded::Proxies, |info| info.proxy_settings.add(&TlsInfo::new(Arc::new(Replaced))), |_| {}),
         (NotForwarded::Options, |_| {}, |route| options(route).partition = Some(Partition::new("b"))),
         (NotForwarded::Options, |_| {}, |route| options(route).http_versions = HttpVersions::Http1),
         (NotForwarded::Address, |info| info.remote = fixtures::endpoint("192.0.2.8:3128"), |_| {}),

@@ -50,8 +50,10 @@ pub(crate) async fn tls_connect<I: Io>(
             Ok(Link::new(io, info))
         }
         Ok(Err(error)) => {
+            // Where it goes through a proxy, what has ended it may be that those settings were replaced.
+            let proxies = info.proxy_settings.clone();
             let again = Again::after(&error, offer, info, &config);
-            let error = guard.fail(tried_by(tell(error), config.generation()));
+            let error = guard.fail(proxies.tried(tried_by(tell(error), config.generation())));
             Err(HandshakeFailed { error, again })
         }
         Err(timed_out) => Err(guard.fail(timed_out).into()),

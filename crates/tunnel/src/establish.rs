@@ -224,8 +224,9 @@ where
     }
     let connection = begin_http2(link, named, settings).await?;
     let Some(stream) = connection.place() else {
-        let error = TunnelError::Closed.into_connect_error(named);
-        return Err(PhaseGuard::begin(&ctx, Phase::Tunnel, Some(connection.first_info().attempt)).fail(error));
+        let info = connection.first_info();
+        let error = info.proxy_settings.tried(TunnelError::Closed.into_connect_error(named));
+        return Err(PhaseGuard::begin(&ctx, Phase::Tunnel, Some(info.attempt)).fail(error));
     };
     let asked = through_http2(stream, connection.first_info(), proxy, settings, challenges);
     while_others_join(asked, &connection, lead).await
@@ -298,7 +299,7 @@ async fn through_http2<I, T>(
             (info.tunnelled, info.proxies_passed) = (true, passed);
             Ok(Link::new(TunnelIo::boxed(io), info))
         }
-        Ok(Err(error)) => Err(guard.fail(error.into_connect_error(Some(proxy)))),
+        Ok(Err(error)) => Err(guard.fail(info.proxy_settings.tried(error.into_connect_error(Some(proxy))))),
         Err(timed_out) => Err(guard.fail(match challenges.take_refusal() {
             Some(refused) => refused.into_connect_error(Some(proxy)),
             None => {
@@ -326,6 +327,7 @@ async fn tls_to_proxy<I: Io, L: TlsConnect<I>>(
             let protocol = link.info.tls.as_ref().and_then(|tls| tls.alpn);
             if let Some(tls) = &link.info.tls {
                 ctx.emit(Some(tried.id), None, EventKind::ProxyStep(proxy, ProxyStep::Tls(tls)));
+                link.info.proxy_settings.add(tls);
             }
             (link.info.timings, link.info.tls) = (timings, tls);
             Ok((link, protocol))
@@ -354,7 +356,7 @@ async fn tunnel<I: Io, T: Io>(
             info.timings.set(Phase::Tunnel, Span { start, end });
             Ok(Link::new(io.rewind(rewind), info))
         }
-        Ok(Err(error)) => Err(guard.fail(error.into_connect_error(Some(proxy)))),
+        Ok(Err(error)) => Err(guard.fail(info.proxy_settings.tried(error.into_connect_error(Some(proxy))))),
         Err(timed_out) => Err(guard.fail(match challenges.take_refusal() {
             // The proxy has refused, but its response didn't end in time.
             Some(refused) => refused.into_connect_error(Some(proxy)),

@@ -9,14 +9,18 @@ use bytes::Bytes;
 use h2::{Reason, server};
 use http::{HeaderMap, HeaderValue, Method, Response};
 use skybridge_core::{
-    ConnectError, ConnectOptions, Connector as _, Ctx, Egress, EgressRefused, EgressRule, Io, Key, Link, Partition,
-    Protocol, Proxy, ProxyAuth, ProxyHeaders, ProxyRequest, Route, Target, TlsConnect, TlsInfo,
+    CertificateScope, ConnectError, ConnectOptions, Connector as _, Ctx, Egress, EgressRefused, EgressRule, Io, Key,
+    Link, Origin, Partition, Protocol, Proxy, ProxyAuth, ProxyHeaders, ProxyRequest, Route, Target, TlsConnect,
+    TlsInfo,
 };
 use skybridge_testkit::{fixtures, net::Conn, proxy::ProxyServer};
 use skybridge_tunnel::{TunnelError, TunnelIo, TunnelLayer};
 use std::{
     future::{Future, Ready, poll_fn, ready},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     task::Poll,
     time::Duration,
 };
@@ -227,6 +231,64 @@ async fn fifty_tunnels_at_once_are_streams_of_one_connection_that_ends_with_the_
     a_moment().await;
     assert_eq!((net.live_sockets(), executor.tasks()), (0, 0));
     recorder.assert_balanced();
+}
+
+/// As [`Chosen`], by settings that can be replaced.
+#[derive(Clone)]
+struct Replaceable(Arc<Settings>);
+
+#[derive(Default)]
+struct Settings(AtomicBool);
+
+impl CertificateScope for Settings {
+    fn covers(&self, _: &Origin) -> bool {
+        false
+    }
+
+    fn is_current(&self) -> bool {
+        !self.0.load(SeqCst)
+    }
+
+    fn generation(&self) -> Option<u64> {
+        Some(1)
+    }
+}
+
+impl<I: Io> TlsConnect<I> for Replaceable {
+    type Io = I;
+    type Future = Ready<Result<Link<I>, ConnectError>>;
+
+    fn tls_connect(&self, mut link: Link<I>, _: &str, _: &Ctx) -> Self::Future {
+        let settings: Arc<dyn CertificateScope> =
+            if self.0.is_current() { Arc::<Settings>::clone(&self.0) } else { Arc::new(Settings::default()) };
+        let mut tls = TlsInfo::new(settings);
+        tls.alpn = Some(Protocol::Http2);
+        link.info.tls = Some(tls);
+        ready(Ok(link))
+    }
+}
+
+/// What it carries goes on, and knows that its settings were replaced.
+#[tokio::test(start_paused = true)]
+async fn nobody_joins_a_connection_whose_settings_of_tls_were_replaced() {
+    let world = World::new();
+    let [first, joined, later, last] = routes(&world, 4).try_into().unwrap();
+    let settings = Arc::new(Settings::default());
+    let World { net, listener, .. } = world;
+    let peer = Peer::new();
+    let _serving = listener.serve(move |_, conn| peer.clone().serve(conn));
+    let layer = TunnelLayer::new().http2(true).proxy_tls(Replaceable(Arc::clone(&settings)));
+    let mut tunnels = layer.layer(net.connector());
+    let mut older = [tunnels.connect(first).await.unwrap(), tunnels.connect(joined).await.unwrap()];
+    assert_eq!(net.opened(), 1);
+    assert!(older.iter().all(|link| link.info.proxy_settings.is_current()));
+    settings.0.store(true, SeqCst);
+    let newer = [tunnels.connect(later).await.unwrap(), tunnels.connect(last).await.unwrap()];
+    assert_eq!(net.opened(), 2);
+    assert!(newer.iter().all(|link| link.info.proxy_settings.is_current()));
+    for link in &mut older {
+        assert!(!link.info.proxy_settings.is_current() && echoes(link, "hello").await);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,12 +1,14 @@
 //! The configuration of TLS is replaced while a client is in use.
 
 use skybridge::{
-    Client, OlderConnections, PoolConfig, ResponseExt, Roots, TlsConfig, TlsHandle, TlsLayer, types::TlsInfo,
+    Client, OlderConnections, PoolConfig, Proxy, ResponseExt, Roots, TlsConfig, TlsConnector, TlsHandle, TlsLayer,
+    types::TlsInfo,
 };
 use skybridge_testkit::{
     certs::{Ca, Cert},
     executor::run_until_idle,
     origin::{Answer, Builder, Origin},
+    proxy::ProxyServer,
 };
 use skybridge_tests::World;
 use std::{net::SocketAddr, time::Duration};
@@ -216,5 +218,46 @@ async fn a_handshake_that_fails_after_its_configuration_was_replaced_fails_nobod
         assert_eq!((before.generation(), after.generation()), (Some(3), Some(3)), "HTTP/2 {http2}");
         assert_eq!(rotation.world.recorder.count("tls_failed"), 1, "HTTP/2 {http2}");
         assert_eq!(rotation.origin.requests().len(), 2, "HTTP/2 {http2}");
+    }
+}
+
+/// Idle ones at once, and what is on others runs to its end, unless they are closed.
+#[tokio::test(start_paused = true)]
+async fn connections_through_a_proxy_end_with_the_tls_of_that_proxy() {
+    let at: SocketAddr = "192.0.2.9:3128".parse().unwrap();
+    for url in ["http://a.test/", "https://a.test/"] {
+        for older in [OlderConnections::Keep, OlderConnections::Drain, OlderConnections::Close] {
+            let (world, root) = (World::new(), Ca::new("root"));
+            let trusting = || TlsConfig::builder().roots(Roots::Given(vec![root.der()])).build().unwrap();
+            let builder = Origin::h1();
+            let builder = if url.starts_with("https") { builder.tls(&root.leaf(["a.test"])) } else { builder };
+            let origin_addr = SocketAddr::new(addr().ip(), if url.starts_with("https") { 443 } else { 80 });
+            let origin = builder.serve_on(world.net.listen(origin_addr));
+            let proxy = ProxyServer::http().tls(&root.leaf(["192.0.2.9"])).host("a.test", origin_addr);
+            let proxy = proxy.serve_on(world.net.listen(at), &world.net);
+            let (connector, handle) = TlsConnector::replaceable(trusting());
+            let way = Proxy::parse("https://192.0.2.9:3128").unwrap();
+            let client = world.builder().tls(TlsLayer::new(trusting())).proxy_tls(connector).proxies([[way]]).build();
+            let get = async || client.get(url).await.unwrap().into_body().text().await;
+            get().await.unwrap();
+            origin.enqueue(Answer::new("slow").body_delay(10 * SECOND));
+            let slow = client.get(url).await.unwrap();
+            handle.replace_and(trusting(), older);
+            get().await.unwrap();
+            let opened = world.recorder.count("connection_created");
+            let slow = slow.into_body().text().await;
+            assert_eq!(slow.is_err(), older == OlderConnections::Close, "{url} {older:?}");
+            run_until_idle().await;
+            let idle = client.stats().idle;
+            assert_eq!(idle, if older == OlderConnections::Keep { 2 } else { 1 }, "{url} {older:?}");
+            // Nobody who asks now is sent on one of before, and what was made since is kept.
+            get().await.unwrap();
+            assert_eq!((opened, world.recorder.count("connection_created")), (2, 2), "{url} {older:?}");
+            let ends = world.recorder.lines();
+            let ends: Vec<_> = ends.iter().filter(|line| line.contains("connection_closed")).collect();
+            assert_eq!(ends.len(), usize::from(older != OlderConnections::Keep), "{url} {older:?}");
+            assert!(ends.iter().all(|line| line.ends_with("tls_replaced")), "{ends:?}");
+            drop(proxy);
+        }
     }
 }

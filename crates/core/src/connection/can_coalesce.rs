@@ -21,7 +21,8 @@ pub enum NotCoalesced {
     Proxy,
     /// One of the two targets sets the endpoints to dial, or the server name.
     Override,
-    /// The trusted roots or the client's certificate were replaced after the connection was made.
+    /// The trusted roots or the client's certificate were replaced after the connection was made, or those for a proxy
+    /// that it goes through.
     Generation,
     /// The client has sent the peer a certificate.
     ClientAuth,
@@ -90,6 +91,9 @@ pub fn can_coalesce(
 /// # Errors
 /// The first rule that forbids it.
 pub fn can_still_coalesce(info: &ConnInfo, now: impl FnOnce() -> Instant) -> Result<(), NotCoalesced> {
+    if !info.proxy_settings.is_current() {
+        return Err(NotCoalesced::Generation);
+    }
     let Some(tls) = &info.tls else { return Ok(()) };
     if !tls.covers.is_current() {
         return Err(NotCoalesced::Generation);

@@ -9,7 +9,7 @@ pub enum NotForwarded {
     Tunnel,
     /// Nobody has said which version of HTTP the connection speaks.
     NotHttp,
-    /// The proxies differ, or what they are shown.
+    /// The proxies differ, or what they are shown, or the settings of TLS with them were replaced.
     Proxies,
     /// What is asked of the connection differs, as the partition.
     Options,
@@ -35,7 +35,7 @@ pub fn can_forward(info: &ConnInfo, route: &Route) -> Result<(), NotForwarded> {
 
     rule(info.forwarded && own.is_forwarded() && route.is_forwarded(), NotForwarded::Tunnel)?;
     rule(info.protocol.is_some(), NotForwarded::NotHttp)?;
-    rule(own.proxies == route.proxies, NotForwarded::Proxies)?;
+    rule(own.proxies == route.proxies && info.proxy_settings.is_current(), NotForwarded::Proxies)?;
     rule(own.target.connect_options() == options, NotForwarded::Options)?;
     let egress = options.egress.check_proxy(origin, &info.remote).and_then(|()| route.check_proxied());
     rule(egress.is_ok(), NotForwarded::Egress)?;

@@ -1,6 +1,6 @@
 use crate::{
-    Attempt, AttemptId, Certificate, ConnectionId, Endpoint, Origin, Phase, ProxyKind, Route, Span, StatusListener,
-    TlsAlert,
+    Attempt, AttemptId, Certificate, ConnectionId, Endpoint, Origin, Phase, ProxyKind, ProxySettings, Route, Span,
+    StatusListener, TlsAlert,
 };
 use std::{
     fmt,
@@ -75,6 +75,8 @@ pub struct ConnInfo {
     /// What is known of TLS with the origin; `None` in cleartext. A layer that makes a TLS connection must set it, to
     /// [`TlsInfo::unknown`] when it knows no more.
     pub tls: Option<TlsInfo>,
+    /// By which settings TLS is spoken with the proxies on the way, where these can be replaced.
+    pub proxy_settings: ProxySettings,
     /// The version of HTTP; `None` until it is frozen, unless a proxy that [forwards](Self::forwarded) requests has
     /// chosen it by ALPN.
     pub protocol: Option<Protocol>,
@@ -205,6 +207,7 @@ impl ConnInfo {
             tunnelled: false,
             forwarded: false,
             tls: None,
+            proxy_settings: ProxySettings::default(),
             protocol: None,
             timings,
             extensions: http::Extensions::new(),

@@ -23,8 +23,8 @@ struct ConnectRepr {
     source: Arc<dyn StdError + Send + Sync>,
     attempts: Vec<AttemptReport>,
     left_out: usize,
-    /// What knows whether the settings of TLS that were used are replaced by now.
-    settings: Option<Arc<dyn CertificateScope>>,
+    /// What knows whether the settings of TLS that were used are replaced by now: with the origin, with proxies.
+    settings: Vec<Arc<dyn CertificateScope>>,
 }
 
 impl ConnectError {
@@ -51,7 +51,7 @@ impl ConnectError {
             source: source.into(),
             attempts: Vec::new(),
             left_out: 0,
-            settings: None,
+            settings: Vec::new(),
         }))
     }
 
@@ -113,11 +113,10 @@ impl ConnectError {
         self.with(|repr| repr.advice = Some(advice))
     }
 
-    /// Says by which settings of TLS it was tried, unless that is said already: they
+    /// Says by which settings of TLS it was tried, beside those that are said already: they
     /// [know](CertificateScope::is_current) whether they are replaced.
     pub fn by_settings(self, settings: &Arc<dyn CertificateScope>) -> Self {
-        let settings = || Some(Arc::clone(settings));
-        if self.0.settings.is_some() { self } else { self.with(|repr| repr.settings = settings()) }
+        self.with(|repr| repr.settings.push(Arc::clone(settings)))
     }
 
     /// Sets how many addresses were not tried.
@@ -155,7 +154,7 @@ impl ConnectError {
     /// Whether it was tried by [settings of TLS](Self::by_settings) that are replaced by now, so that whoever asks now
     /// may well be connected.
     pub fn is_superseded(&self) -> bool {
-        self.0.settings.as_ref().is_some_and(|settings| !settings.is_current())
+        self.0.settings.iter().any(|settings| !settings.is_current())
     }
 
     /// Whether no other route would help.
@@ -203,7 +202,7 @@ impl ConnectError {
 
     /// Whether somebody has said that it is a proxy's, or by which settings it was tried.
     pub(crate) fn is_told_more(&self) -> bool {
-        self.0.proxy.is_some() || self.0.settings.is_some()
+        self.0.proxy.is_some() || !self.0.settings.is_empty()
     }
 
     pub(super) fn behind(&self) -> &(dyn StdError + 'static) {

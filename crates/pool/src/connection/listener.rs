@@ -15,8 +15,10 @@ impl<C: Send + 'static> PooledConnection<C> {
     /// It is drained when the settings of TLS that it was made by are replaced, or at once if they were before. So this
     /// comes before its origin has it, which looks whether it drains.
     pub(crate) fn subscribe_to_settings(self: &Arc<Self>) {
+        let weak: Weak<Self> = Arc::downgrade(self);
+        let weak: Weak<dyn StatusListener> = weak;
+        self.info.proxy_settings.subscribe(&weak);
         if let Some(tls) = &self.info.tls {
-            let weak: Weak<Self> = Arc::downgrade(self);
             tls.covers.subscribe(weak);
         }
     }

@@ -3,7 +3,7 @@
 use crate::stage::*;
 use skybridge_core::{
     CertificateScope, CloseReason, ConnectError, ConnectionStatus, Event, EventKind, Observe, Origin, Phase,
-    StatusListener,
+    StatusListener, TlsInfo,
 };
 use skybridge_pool::PoolConfig;
 use skybridge_testkit::{executor::run_until_idle, fake::Facts};
@@ -35,6 +35,12 @@ impl Settings {
         facts.covers(["a.test"]).amend(move |info| info.tls.as_mut().unwrap().covers = settings)
     }
 
+    /// Those of a proxy on its way.
+    fn proxy(self: &Arc<Self>, facts: Facts) -> Facts {
+        let tls = TlsInfo::new(Arc::<Self>::clone(self));
+        facts.amend(move |info| info.proxy_settings.add(&tls))
+    }
+
     fn error(self: &Arc<Self>) -> ConnectError {
         let settings: Arc<dyn CertificateScope> = Arc::<Self>::clone(self);
         ConnectError::new(Phase::Tls, io::Error::other("refused")).by_settings(&settings)
@@ -54,6 +60,10 @@ impl CertificateScope for Settings {
 
     fn is_current(&self) -> bool {
         !self.replaced.load(SeqCst)
+    }
+
+    fn generation(&self) -> Option<u64> {
+        Some(1)
     }
 
     fn subscribe(&self, listener: Weak<dyn StatusListener>) {
@@ -174,4 +184,33 @@ async fn a_connect_does_not_begin_again_for_ever() {
     let error = came_back(stage.call(SECURE)).await;
     assert!(error.report().to_string().contains("tls_replaced"), "{error:?}");
     assert_eq!((stage.below.plans(), stage.below.open()), (9, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_through_a_proxy_is_drained_with_the_settings_of_that_proxy() {
+    for (url, facts) in [(A, Facts::h1 as fn() -> Facts), (SECURE, || Facts::h2(5))] {
+        let stage = Stage::new(PoolConfig::new());
+        let [first, second] = [(); 2].map(|()| Arc::new(Settings::default()));
+        let peer = stage.warm(url, second.proxy(first.proxy(facts()))).await;
+        second.replace();
+        run_until_idle().await;
+        assert!(peer.is_dropped(), "{url}");
+        assert_eq!(stage.recorder.count("connection_closed"), 1);
+        stage.warm(url, facts()).await;
+        assert_eq!(stage.below.connects(), 2, "{url}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_after_the_settings_of_a_proxy_were_replaced_has_another_connection() {
+    let stage = Stage::new(PoolConfig::new());
+    let settings = Arc::new(Settings::default());
+    let call = stage.call(A);
+    let connect = stage.below.connecting().await;
+    settings.replace();
+    let former = connect.succeed(settings.proxy(Facts::h1()));
+    run_until_idle().await;
+    assert_eq!((former.started(), former.is_dropped()), (0, true));
+    stage.below.try_connecting().expect("another connect").succeed(Facts::h1()).exchange().await.respond(200, "");
+    assert_eq!(read(done(call).await).await, 2);
 }

@@ -110,11 +110,14 @@ impl Connection {
     /// The facts for a tunnel that joins it.
     pub(crate) fn info(&self, route: &Route) -> Box<ConnInfo> {
         let attempt = route.clone().attempt(self.info.remote.clone());
-        Box::new(ConnInfo::new(&attempt, self.info.local_addr, self.info.remote.clone()))
+        let mut info = ConnInfo::new(&attempt, self.info.local_addr, self.info.remote.clone());
+        info.proxy_settings = self.info.proxy_settings.clone();
+        Box::new(info)
     }
 
+    /// Nobody joins it: it has ended, or TLS with the proxy was spoken by settings that are replaced by now.
     pub(crate) fn is_gone(&self) -> bool {
-        self.task.gone.load(Relaxed)
+        self.task.gone.load(Relaxed) || !self.info.proxy_settings.is_current()
     }
 
     /// How many tunnels were answered so far, whatever the answer.
