@@ -44,22 +44,26 @@ async fn proxies_have_sessions_of_each_generation_and_their_connections_are_clos
     }
 }
 
-/// Also where it is replaced by the very same, whose verifier rustls would resume a session under.
+/// Also where it is the same configuration that begins another, so that rustls itself would resume them.
 #[tokio::test(start_paused = true)]
-async fn an_origins_session_is_of_one_generation() {
+async fn origins_have_sessions_of_each_generation() {
     let root = Ca::new("root");
-    let world = World::h1(&root.leaf(["a.test"]));
-    let config = trusting(&root).build().unwrap();
-    let (layer, handle) = TlsLayer::replaceable(config.clone());
-    for (generation, resumed) in [(1, false), (1, true), (2, false), (2, true)] {
-        if handle.generation() != generation {
-            handle.replace_and(config.clone(), OlderConnections::Keep);
+    for tls12 in [false, true] {
+        let origin = Origin::h1().tls(&root.leaf(["a.test"]));
+        let world = World::new(if tls12 { origin.tls12() } else { origin });
+        let config = trusting(&root).build().unwrap();
+        let (layer, handle) = TlsLayer::replaceable(config.clone());
+        let mut tls = layer.layer(world.net.connector());
+        for (generation, resumed) in [(1, false), (1, true), (2, false), (2, true)] {
+            if handle.generation() != generation {
+                handle.replace_and(config.clone(), OlderConnections::Keep);
+            }
+            let mut link = tls.connect(world.route("https://a.test")).await.unwrap();
+            let facts = link.info.tls.take().unwrap();
+            assert_eq!((facts.generation(), facts.resumed), (Some(generation), resumed), "TLS 1.2 {tls12}");
+            link.io.write_all(b"GET / HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n").await.unwrap();
+            link.io.read_to_string(&mut String::new()).await.unwrap();
         }
-        let mut link = layer.layer(world.net.connector()).connect(world.route("https://a.test")).await.unwrap();
-        link.io.write_all(b"GET / HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n").await.unwrap();
-        link.io.read_to_string(&mut String::new()).await.unwrap();
-        let tls = link.info.tls.unwrap();
-        assert_eq!((tls.generation(), tls.resumed), (Some(generation), resumed));
     }
 }
 
