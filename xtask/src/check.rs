@@ -1,13 +1,15 @@
 //! `check`: what can be said about the code without running it.
 
 use crate::command::{Failure, Outcome, cargo, find, run as execute};
-use crate::{arrows, columns, weight};
+use crate::{arrows, columns, weight, workspace};
 
 pub(crate) fn run() -> Outcome {
     execute(&mut cargo(["fmt", "--all", "--check"]))?;
     execute(&mut cargo(["fmt", "--manifest-path", "tests/fuzz/Cargo.toml", "--check"]))?;
     columns::run()?;
-    execute(&mut cargo(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]))?;
+    let features = workspace::all_features(&workspace::members()?.packages);
+    let clippy = ["clippy", "--workspace", "--all-targets", "--features", &features, "--", "-D", "warnings"];
+    execute(&mut cargo(clippy))?;
     execute(cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     arrows::run()?;
     weight::run()?;

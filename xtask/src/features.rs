@@ -20,7 +20,18 @@ const PROVIDERS: [&str; 4] = ["", "aws-lc-rs", "ring", "aws-lc-rs,ring"];
 const MAY_HAVE_AWS_LC: [&str; 5] =
     ["skybridge-examples", "skybridge-meter", "skybridge-soak", "skybridge-tests", "xtask"];
 
-pub(crate) fn run() -> Outcome {
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Features {
+    /// Print all features of all packages, as `--features` takes them, but `fips`; check nothing
+    #[arg(long)]
+    list: bool,
+}
+
+pub(crate) fn run(options: &Features) -> Outcome {
+    if options.list {
+        println!("{}", workspace::all_features(&workspace::quietly()?.packages));
+        return Ok(());
+    }
     let members = workspace::members()?;
     members.packages.iter().try_for_each(lean)?;
     shipped("skybridge-cli")?;
@@ -39,14 +50,14 @@ fn alone(package: &Package) -> Outcome {
         return Ok(());
     }
     execute(&mut cargo(["check", "-p", name, "--no-default-features"]))?;
-    let features: Vec<&str> = package.features.keys().map(String::as_str).filter(|name| *name != "default").collect();
+    let features = workspace::features(package);
     for features in features.iter().map(|feature| (*feature).to_owned()).chain(pairs(&features)) {
         execute(&mut cargo(["check", "-p", name, "--no-default-features", "--features", &features]))?;
     }
-    execute(&mut cargo(["check", "-p", name, "--all-features"]))
+    execute(&mut cargo(["check", "-p", name, "--features", &workspace::all_features([package])]))
 }
 
-/// Every two of some features, of which there are more: two are `--all-features`.
+/// Every two of some features, of which there are more: two are all of them.
 fn pairs(features: &[&str]) -> Vec<String> {
     let features: Vec<_> = features.iter().filter(|feature| !OF_TLS.contains(feature)).collect();
     if features.len() < 3 {

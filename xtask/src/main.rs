@@ -10,6 +10,7 @@ mod columns;
 mod command;
 mod features;
 mod files;
+mod fips;
 mod fuzz;
 mod instr;
 mod interop;
@@ -46,7 +47,9 @@ enum Verb {
     /// The stack against real servers and proxies
     Interop,
     /// Each package by itself: with no, its default, each and all features; and what it is built from
-    Features,
+    Features(features::Features),
+    /// TLS by the approved module of AWS-LC; takes cmake, Go and minutes
+    Fips,
     /// Each published package, compiled from what is in it
     Package(package::PackageArgs),
     /// Print the crates below 1.0 that public signatures name, and fail on one without a reason
@@ -86,7 +89,8 @@ fn run(verb: &Verb) -> Outcome {
         Verb::Allocs => allocs::run(),
         Verb::Instr => instr::run(),
         Verb::Interop => interop::run(),
-        Verb::Features => features::run(),
+        Verb::Features(options) => features::run(options),
+        Verb::Fips => fips::run(),
         Verb::Package(args) => package::run(args),
         Verb::PublicApi => public_api::run(),
         Verb::Msrv => msrv::run(),

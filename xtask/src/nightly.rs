@@ -4,7 +4,7 @@ use crate::command::Outcome;
 use crate::{features, fuzz, model, msrv, soak};
 
 pub(crate) fn run() -> Outcome {
-    features::run()?;
+    features::run(&features::Features::default())?;
     msrv::run()?;
     model::run()?;
     soak::run(&soak::Soak::default())?;

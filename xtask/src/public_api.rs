@@ -129,7 +129,8 @@ fn is_published_library(package: &&Package) -> bool {
 fn document(metadata: &Metadata, package: &Package) -> Outcome<Value> {
     let this = env::current_exe().map_err(Failure::during("cannot tell where this program is"))?;
     let name = package.name.as_str();
-    let mut rustdoc = cargo(["rustdoc", "-q", "-p", name, "--lib", "--all-features", "--"]);
+    let features = workspace::all_features([package]);
+    let mut rustdoc = cargo(["rustdoc", "-q", "-p", name, "--lib", "--features", &features, "--"]);
     rustdoc.args(["-Z", "unstable-options", "--output-format", "json", "--cap-lints", "allow"]);
     let real = env::var_os("RUSTDOC").unwrap_or_else(|| "rustdoc".into());
     execute(rustdoc.env("RUSTDOC", this).env(AS_RUSTDOC, real))?;

@@ -207,6 +207,7 @@
 //! |---|---|---|
 //! | `tls` | yes, by those below | TLS, which needs one of the two cryptographies |
 //! | `aws-lc-rs` | yes | TLS with the cryptography of AWS-LC |
+//! | `fips` | no | the same by the module that FIPS 140-3 approves; takes cmake and Go to build |
 //! | `ring` | no | TLS with that of *ring*, which is lighter to build |
 //! | `native-roots` | yes | the roots that the system trusts |
 //! | `webpki-roots` | no | the roots that Mozilla trusts |

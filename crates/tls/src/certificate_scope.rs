@@ -1,5 +1,8 @@
 use crate::{TlsConfig, path::Path, subject, x509};
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{
+    ClientConnection,
+    pki_types::{CertificateDer, ServerName},
+};
 use skybridge_core::{Certificate, CertificateScope, Origin, StatusListener, Trust};
 use std::{
     sync::{Arc, Weak},
@@ -13,16 +16,23 @@ pub(crate) struct VerifiedPeer {
     /// What the peer has presented, its own certificate first: more than the path needs, and not all of a long list.
     presented: Box<[CertificateDer<'static>]>,
     config: TlsConfig,
+    /// Whether the connection is in a mode that FIPS 140-3 approves.
+    is_fips: bool,
 }
 
 /// The most certificates of a peer that are kept.
 const PRESENTED: usize = 16;
 
 impl VerifiedPeer {
-    pub(crate) fn new(path: Arc<Path>, presented: &[CertificateDer<'static>], config: TlsConfig) -> Self {
-        let presented = presented.iter().take(PRESENTED).cloned().collect();
-        Self { path, presented, config }
+    pub(crate) fn new(path: Arc<Path>, tls: &ClientConnection, config: TlsConfig) -> Self {
+        let presented = presented(tls).iter().take(PRESENTED).cloned().collect();
+        Self { path, presented, config, is_fips: tls.fips() }
     }
+}
+
+/// The certificates of the peer, which a session has too.
+pub(crate) fn presented(tls: &ClientConnection) -> &[CertificateDer<'static>] {
+    tls.peer_certificates().unwrap_or_default()
 }
 
 impl CertificateScope for VerifiedPeer {
@@ -50,7 +60,7 @@ impl CertificateScope for VerifiedPeer {
     }
 
     fn is_fips(&self) -> bool {
-        self.config.is_fips()
+        self.is_fips
     }
 
     fn is_current(&self) -> bool {

@@ -1,6 +1,6 @@
 use crate::{
-    MaybeTls, TlsConfig, TlsError, classify, ech::Offer, handshake_capture, identity, metered::Metered, peer::Peer,
-    tls_info,
+    MaybeTls, TlsConfig, TlsError, certificate_scope, classify, ech::Offer, handshake_capture, identity,
+    metered::Metered, peer::Peer, tls_info,
 };
 use skybridge_core::{ConnInfo, EventKind, Io, TlsInfo};
 use std::{
@@ -54,7 +54,7 @@ pub(crate) async fn handshake<I: Io>(
     for host in [Some(&*peer.text), peer.host.as_deref()].into_iter().flatten() {
         let checked = pins.check(host, &facts.path.pins, now);
         checked.map_err(|error| {
-            let presented = tls_info::presented(stream.get_ref().1);
+            let presented = certificate_scope::presented(stream.get_ref().1);
             TlsError::PinMismatch(error.of(&facts.path.describe(presented, config.anchors())))
         })?;
         for told in pins.not_enforced(host, &facts.path.pins, now) {

@@ -2,7 +2,7 @@ use crate::{
     TlsConfig, TlsError, alpn, certificate_scope::VerifiedPeer, ech::Offer, path::Path, peer::Peer,
     sessions::SessionFacts,
 };
-use rustls::{ClientConnection, HandshakeKind, ProtocolVersion, pki_types::CertificateDer};
+use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 use skybridge_core::{Runtime, TlsInfo};
 use std::{
     sync::Arc,
@@ -19,7 +19,7 @@ pub(crate) fn collect(
     runtime: &dyn Runtime,
 ) -> Result<TlsInfo, TlsError> {
     let SessionFacts { path, client_auth } = facts;
-    let mut info = TlsInfo::new(Arc::new(VerifiedPeer::new(Arc::clone(&path), presented(tls), config.clone())));
+    let mut info = TlsInfo::new(Arc::new(VerifiedPeer::new(Arc::clone(&path), tls, config.clone())));
     info.version = tls.protocol_version().and_then(version);
     info.cipher = tls.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
     info.group = tls.negotiated_key_exchange_group().and_then(|group| group.name().as_str());
@@ -36,11 +36,6 @@ pub(crate) fn collect(
     info.trust = path.trust;
     info.pins = path.pins.iter().map(|pin| pin.to_string().into()).collect();
     Ok(info)
-}
-
-/// The certificates of the peer, which a session has too.
-pub(crate) fn presented(tls: &ClientConnection) -> &[CertificateDer<'static>] {
-    tls.peer_certificates().unwrap_or_default()
 }
 
 pub(crate) fn is_resumed(tls: &ClientConnection) -> bool {

@@ -64,7 +64,11 @@ async fn a_certificate_for_another_name() {
 async fn a_certificate_without_a_name() {
     let root = Ca::new("root");
     let error = World::h1(&root.leaf([])).refused(&trusting(&root).build().unwrap(), "https://a.test").await;
-    assert!(message(&error).contains("not valid for a.test, but for no name (a common name doesn't count)"), "{}", message(&error));
+    assert!(
+        message(&error).contains("not valid for a.test, but for no name (a common name doesn't count)"),
+        "{}",
+        message(&error)
+    );
 }
 
 #[tokio::test(start_paused = true)]

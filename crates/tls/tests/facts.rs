@@ -104,6 +104,7 @@ async fn alpn() {
     }
 }
 
+#[cfg(not(feature = "fips"))]
 #[tokio::test(start_paused = true)]
 async fn what_no_provider_calls_approved_is_not_of_fips() {
     let root = Ca::new("root");

@@ -94,7 +94,7 @@ mod tests {
         assert_eq!((tower.optional, tower.features.as_slice()), (true, known.as_slice()));
         assert_eq!(to("skybridge-core", "tokio").by_feature, ["time"]);
         assert!(!tokio.optional && tokio.by_feature.is_empty());
-        assert_eq!(to("skybridge-tls", "rustls").by_feature, ["aws_lc_rs", "ring"]);
+        assert_eq!(to("skybridge-tls", "rustls").by_feature, ["aws_lc_rs", "fips", "ring"]);
         let core = &member("skybridge-runtime").arrows[0];
         assert_eq!((core.ours, core.to.as_str()), (true, "skybridge-core"));
         for verb in ["skybridge-pool", "skybridge-retry", "skybridge-route"] {

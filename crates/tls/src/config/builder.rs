@@ -1,5 +1,6 @@
 use super::{
     certificates::{certificates, not_pem},
+    fips,
     key_log::KeyLogTo,
     provider,
     tls_config::{Inner, LazyConfig},
@@ -51,6 +52,7 @@ pub struct TlsConfigBuilder {
     most_intermediates: usize,
     provider: Option<Arc<CryptoProvider>>,
     key_log: Option<KeyLogTo>,
+    fips: bool,
     session_memory: usize,
     session_store: Option<Arc<dyn SessionStore>>,
     error: Option<TlsConfigError>,
@@ -96,6 +98,7 @@ impl TlsConfigBuilder {
             most_intermediates: usize::MAX,
             provider: None,
             key_log: None,
+            fips: false,
             session_memory: MEMORY,
             session_store: None,
             error: None,
@@ -389,6 +392,24 @@ impl TlsConfigBuilder {
         self
     }
 
+    /// Whether all cryptography must be in a mode that FIPS 140-3 approves (default: it needn't). It is told by the
+    /// provider of itself: with this crate's feature `fips` the built-in one is approved, and has no other cipher suite
+    /// or key exchange. TLS 1.2 is then spoken with extended master secrets alone (RFC 7627).
+    ///
+    /// What contradicts it is an error when this is built, and nothing is left out in silence
+    /// ([`TlsConfigError::NotFips`]): a provider with a cipher suite (ChaCha20) or key exchange (X25519 by itself) that
+    /// isn't approved, another verifier, of which it isn't known, and such keys of Encrypted Client Hello. Where an
+    /// HTTPS record has such keys the connect fails, unless the built-in provider is approved, which doesn't use them.
+    /// It also holds for the proxies that this configuration serves.
+    ///
+    /// Not looked at is the key of a [`ClientIdentity`], which whoever made it has loaded. Outside of the provider are
+    /// the hashes by which pins are compared, trusted roots found, and staples assigned to their certificates: nothing
+    /// is signed, encrypted or agreed by them.
+    pub fn require_fips(mut self, required: bool) -> Self {
+        self.fips = required;
+        self
+    }
+
     /// Appends the secrets of all connections to this file (default: none), in the format of `SSLKEYLOGFILE`
     /// (RFC 9850), for Wireshark and the like.
     ///
@@ -458,6 +479,12 @@ impl TlsConfigBuilder {
         if self.most_intermediates != usize::MAX && trust.is_platform() {
             return Err(TlsConfigError::IntermediatesOfPlatform);
         }
+        if self.fips && trust.is_platform() {
+            return Err(fips::refused("this verifier, of which it isn't known"));
+        }
+        if self.fips && !self.given_keys.are_fips() {
+            return Err(fips::refused("the keys of Encrypted Client Hello"));
+        }
         let verifier = Arc::new(Verifier {
             trust,
             algorithms: provider.signature_verification_algorithms,
@@ -480,6 +507,9 @@ impl TlsConfigBuilder {
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::<Verifier>::clone(&verifier))
                 .with_client_cert_resolver(Arc::<Identity>::clone(&identity));
+            if self.fips {
+                fips::check(&client)?;
+            }
             if let Some(key_log) = &key_log {
                 client.key_log = key_log.clone();
             }
@@ -491,6 +521,7 @@ impl TlsConfigBuilder {
                 sessions: Sessions::new(self.session_memory, self.session_store.clone()),
                 generation: None,
                 given_keys: self.given_keys.clone(),
+                fips: self.fips,
                 tls13,
                 tls12: versions.contains(&TlsVersion::Tls12),
                 spec: name,
@@ -542,6 +573,7 @@ impl TlsConfigBuilder {
             most_intermediates: self.most_intermediates,
             provider: self.provider.clone(),
             key_log: self.key_log.clone(),
+            fips: self.fips,
             session_memory: self.session_memory,
             session_store: self.session_store.clone(),
             error: None,

@@ -77,6 +77,11 @@ pub enum TlsConfigError {
         /// Why it can't be opened.
         source: io::Error,
     },
+    /// FIPS 140-3 is [required](crate::TlsConfigBuilder::require_fips), and something is set that it doesn't approve.
+    NotFips {
+        /// What it is, in words.
+        what: Box<str>,
+    },
     /// The system's verifier isn't available.
     Platform(rustls::Error),
 }
@@ -125,6 +130,7 @@ impl fmt::Display for TlsConfigError {
             Self::NoSpec => f.write_str("none of the connection specs speaks TLS"),
             Self::Spec { spec, .. } => write!(f, "the connection spec {spec} can't be used"),
             Self::KeyLog { path, .. } => write!(f, "the key log {} can't be opened", path.display()),
+            Self::NotFips { what } => write!(f, "FIPS 140-3 is required, and doesn't approve {what}"),
             Self::Platform(_) => f.write_str("the system's certificate verifier isn't available"),
         }
     }
@@ -140,7 +146,7 @@ impl StdError for TlsConfigError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::NoProvider | Self::NoRoots | Self::NoSpec | Self::EncryptedKey => None,
-            Self::NoCrls | Self::CrlsOfPlatform | Self::IntermediatesOfPlatform => None,
+            Self::NotFips { .. } | Self::NoCrls | Self::CrlsOfPlatform | Self::IntermediatesOfPlatform => None,
             // Their words are this level's: what they print themselves is for programs.
             Self::Root { .. } | Self::Pem { .. } | Self::Crl { .. } | Self::Key(_) | Self::Identity(_) => None,
             Self::UnreadableRoots(skipped) => skipped.first().map(|first| first as _),

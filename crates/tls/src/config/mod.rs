@@ -1,6 +1,7 @@
 mod builder;
 mod certificates;
 mod error;
+mod fips;
 mod key_log;
 pub(crate) mod provider;
 mod roots;

@@ -10,6 +10,9 @@ pub(crate) fn choose(given: Option<Arc<CryptoProvider>>) -> Option<Arc<CryptoPro
 /// alone: rustls' feature `prefer-post-quantum` would do it for every user of rustls in the same binary.
 #[cfg(feature = "aws-lc-rs")]
 fn built_in() -> Option<Arc<CryptoProvider>> {
+    #[cfg(feature = "fips")]
+    let mut provider = rustls::crypto::default_fips_provider();
+    #[cfg(not(feature = "fips"))]
     let mut provider = rustls::crypto::aws_lc_rs::default_provider();
     provider.kx_groups.sort_by_key(|group| group.name() != rustls::NamedGroup::X25519MLKEM768);
     Some(Arc::new(provider))

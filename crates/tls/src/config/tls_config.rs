@@ -40,6 +40,8 @@ pub(crate) struct Inner {
     /// Where it may be replaced: its connections.
     pub(crate) generation: Option<Arc<Generation>>,
     pub(crate) given_keys: GivenKeys,
+    /// Whether all must be approved by FIPS 140-3.
+    pub(crate) fips: bool,
     /// Whether TLS 1.3 is offered.
     pub(crate) tls13: bool,
     /// Whether TLS 1.2 is.
@@ -153,7 +155,7 @@ impl TlsConfig {
         let mut client = self.0.client.clone();
         let identity = Arc::new(Identity::none());
         client.client_auth_cert_resolver = Arc::<Identity>::clone(&identity);
-        let Inner { verifier, pins, tls13, tls12, generation, spec, .. } = &*self.0;
+        let Inner { verifier, pins, fips, tls13, tls12, generation, spec, .. } = &*self.0;
         Self::new(Inner {
             client,
             verifier: Arc::clone(verifier),
@@ -162,6 +164,7 @@ impl TlsConfig {
             sessions: self.0.sessions.others(),
             generation: generation.clone(),
             given_keys: GivenKeys::default(),
+            fips: *fips,
             tls13: *tls13,
             tls12: *tls12,
             spec: Arc::clone(spec),
@@ -219,7 +222,8 @@ impl TlsConfig {
 
     /// Whether connections by it are in a mode that FIPS 140-3 approves, as far as the provider says: all of its cipher
     /// suites and key exchanges must be, and extended master secrets be required of TLS 1.2
-    /// ([`ClientConfig::fips`](rustls::ClientConfig::fips)).
+    /// ([`ClientConfig::fips`](rustls::ClientConfig::fips)). One whose name is encrypted may not be, by the keys for
+    /// that. [`require_fips`](crate::TlsConfigBuilder::require_fips) refuses what isn't.
     pub fn is_fips(&self) -> bool {
         self.0.client.fips()
     }
@@ -305,6 +309,9 @@ impl TlsConfig {
         let builder = builder.with_ech(mode)?.dangerous().with_custom_certificate_verifier(verifier);
         let mut client = builder.with_client_cert_resolver(Arc::clone(&shared.client_auth_cert_resolver));
         client.key_log = Arc::clone(&shared.key_log);
+        if self.0.fips && !client.fips() {
+            return Err(rustls::Error::General("FIPS 140-3 doesn't approve how the name would be encrypted".into()));
+        }
         Ok(client)
     }
 }

@@ -1,5 +1,6 @@
 use super::keys::Keys;
 use crate::{TlsConfigError, peer::Peer, pins::Pattern};
+use rustls::client::EchMode;
 
 /// The keys that were given for hosts, rather than found in HTTPS records.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +12,12 @@ pub(crate) struct GivenKeys {
 impl GivenKeys {
     pub(crate) fn is_empty(&self) -> bool {
         self.by_host.is_empty() && self.every_host.is_none()
+    }
+
+    /// Whether FIPS 140-3 approves of all.
+    pub(crate) fn are_fips(&self) -> bool {
+        let mut all = self.by_host.iter().map(|(_, keys)| keys).chain(&self.every_host);
+        all.all(|keys| EchMode::from(keys.config.clone()).fips())
     }
 
     /// For the hosts that a pattern matches; for every host without one.

@@ -80,7 +80,11 @@ pub(crate) fn write(configs: &[EchConfigPayload]) -> Box<[u8]> {
 /// Of the providers of rustls only aws-lc-rs has the cryptography, and it goes with each.
 #[cfg(feature = "aws-lc-rs")]
 fn usable(list: &[u8]) -> Result<EchConfig, Error> {
-    EchConfig::new(EchConfigListBytes::from(list), rustls::crypto::aws_lc_rs::hpke::ALL_SUPPORTED_SUITES)
+    let suites = rustls::crypto::aws_lc_rs::hpke::ALL_SUPPORTED_SUITES;
+    // Whoever builds the approved module wants no other cryptography.
+    #[cfg(feature = "fips")]
+    let suites = &*suites.iter().copied().filter(|suite| suite.fips()).collect::<Vec<_>>();
+    EchConfig::new(EchConfigListBytes::from(list), suites)
 }
 
 #[cfg(not(feature = "aws-lc-rs"))]
@@ -91,9 +95,13 @@ fn usable(list: &[u8]) -> Result<EchConfig, Error> {
 /// What looks like an encrypted name. It is by the suite that most servers have keys for; the key is nobody's.
 #[cfg(feature = "aws-lc-rs")]
 pub(super) fn grease() -> Option<EchGreaseConfig> {
-    use rustls::crypto::{aws_lc_rs::hpke::DH_KEM_X25519_HKDF_SHA256_AES_128, hpke::Hpke};
-    let (key, _) = DH_KEM_X25519_HKDF_SHA256_AES_128.generate_key_pair().ok()?;
-    Some(EchGreaseConfig::new(DH_KEM_X25519_HKDF_SHA256_AES_128, key))
+    #[cfg(feature = "fips")]
+    use rustls::crypto::aws_lc_rs::hpke::DH_KEM_P256_HKDF_SHA256_AES_128 as SUITE;
+    #[cfg(not(feature = "fips"))]
+    use rustls::crypto::aws_lc_rs::hpke::DH_KEM_X25519_HKDF_SHA256_AES_128 as SUITE;
+    use rustls::crypto::hpke::Hpke;
+    let (key, _) = SUITE.generate_key_pair().ok()?;
+    Some(EchGreaseConfig::new(SUITE, key))
 }
 
 #[cfg(not(feature = "aws-lc-rs"))]
