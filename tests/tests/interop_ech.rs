@@ -1,5 +1,5 @@
-//! Encrypted Client Hello (RFC 9849) with Go's servers, started by `cargo xtask interop`; what each variable names is in
-//! `xtask/fixtures/README.md`. What clients show in the clear is read on the way.
+//! Encrypted Client Hello (RFC 9849) with Go's servers, started by `cargo xtask interop`; what each variable names is
+//! in `xtask/fixtures/README.md`. What clients show in the clear is read on the way.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use base64::{Engine, engine::general_purpose::STANDARD};

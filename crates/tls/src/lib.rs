@@ -47,8 +47,8 @@
 //! once more, with those. They count for that connection alone. If it gives none that can be used, the name is sent in
 //! the clear on another connection, unless that is forbidden; then, and where the second try fails too, the error is
 //! [`TlsError::EchRejected`]. Where nothing is verified, that a server rejects keys proves nothing either: the error is
-//! [`TlsError::EchPublicName`]. Keys whose public name is the origin's own are of no use. A connection whose keys were rejected carries nothing, and is shown no client
-//! certificate.
+//! [`TlsError::EchPublicName`]. Keys whose public name is the origin's own are of no use. A connection whose keys were
+//! rejected carries nothing, and is shown no client certificate.
 //!
 //! A proxy over TLS without a configuration of its own is verified by the roots of origins, and by the pins that
 //! name it. It is never shown the identity that is for origins, and origins that need not be verified don't make it
