@@ -31,8 +31,9 @@ impl TlsLayer {
     /// Uses the [default](TlsConfig::builder) configuration, which is built on first use: the system's roots are read
     /// then. If that fails, every connection to an `https` origin fails with the same error.
     ///
-    /// The first connection waits for it, some tens of milliseconds with aws-lc-rs, which gathers entropy. Where that
-    /// matters, give [`new`](Self::new) a configuration: [`build`](crate::TlsConfigBuilder::build) does all of it.
+    /// That takes some tens of milliseconds with aws-lc-rs, which gathers entropy: it is done on a thread of its own
+    /// while the first socket is opened, and the first handshake waits for what is left of it. One that isn't to wait
+    /// at all is given to [`new`](Self::new): [`build`](crate::TlsConfigBuilder::build) has done it.
     pub fn native() -> Self {
         Self::of(LazyConfig::default())
     }

@@ -177,6 +177,9 @@ impl<S: Connector> Service<Route> for Tls<S> {
         if plain && !self.shared.config.permits_cleartext() {
             return TlsConnecting(State::TlsConnect(Box::pin(ready(Err(refused(&route))))));
         }
+        if !plain {
+            self.shared.config.prepare(&**route.ctx().runtime());
+        }
         let connecting = self.inner.connect(route);
         if plain {
             return TlsConnecting(State::Plain(connecting));

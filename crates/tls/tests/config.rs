@@ -3,10 +3,12 @@
 
 mod support;
 
-use skybridge_testkit::{certs::Ca, origin::Origin};
+use skybridge_core::{ConnectError, Connector, Link, Route};
+use skybridge_testkit::{certs::Ca, executor::Executor, fixtures, net::Conn, origin::Origin};
 use skybridge_tls::{Pin, PinError, Roots, TlsConfig, TlsConfigError, TlsLayer, TlsVersion, rustls};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use support::{World, trusting};
+use tower::{Layer, service_fn};
 
 #[test]
 fn no_roots_at_all() {
@@ -134,6 +136,24 @@ fn a_configuration_that_is_built_has_drawn_a_random_byte() {
     let built = trusting(&Ca::new("root")).provider(Arc::new(provider)).build();
     assert!(built.is_ok(), "a source that fails says so in the handshake: {built:?}");
     assert_eq!(RANDOM.0.load(Relaxed), 1);
+}
+
+/// The socket below is never open, so that no handshake asks for it.
+#[tokio::test]
+async fn the_default_configuration_is_built_while_the_first_socket_is_opened() {
+    let (layer, executor) = (TlsLayer::native(), Executor::new());
+    let below = service_fn(|_: Route| std::future::pending::<Result<Link<Conn>, ConnectError>>());
+    let is_built = || !format!("{layer:?}").contains("not built yet");
+    let mut tls = layer.layer(below);
+    let of = |url| fixtures::route(url, [support::ADDR], executor.ctx());
+    assert!(!is_built());
+    let _connecting = tls.connect(of("https://a.test"));
+    let built = async {
+        while !is_built() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), built).await.unwrap();
 }
 
 /// Preferred by our configuration, and by no other one in the same binary.

@@ -14,10 +14,13 @@ use rustls::{
     pki_types::TrustAnchor,
     time_provider::TimeProvider,
 };
-use skybridge_core::{ConnInfo, ConnectError, Phase, sync::Mutex};
+use skybridge_core::{ConnInfo, ConnectError, Phase, Runtime, sync::Mutex};
 use std::{
     fmt,
-    sync::{Arc, OnceLock, Weak},
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// Roots, pins, client certificate and TLS versions. Cheap to clone; clones share their sessions.
@@ -64,7 +67,7 @@ pub(crate) struct LazyConfig(Arc<Lazy>);
 
 enum Lazy {
     Built(TlsConfig),
-    OnFirstUse { result: OnceLock<Result<TlsConfig, Arc<TlsConfigError>>>, build: Arc<Build> },
+    OnFirstUse { result: OnceLock<Result<TlsConfig, Arc<TlsConfigError>>>, begun: AtomicBool, build: Arc<Build> },
     Replaceable { by: Arc<Replaceable>, for_proxies: bool },
 }
 
@@ -332,7 +335,8 @@ impl fmt::Debug for TlsConfig {
 impl LazyConfig {
     /// To be built by this function on first use.
     pub(crate) fn new(build: impl Fn() -> Result<TlsConfig, TlsConfigError> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Lazy::OnFirstUse { result: OnceLock::new(), build: Arc::new(build) }))
+        let (result, begun) = (OnceLock::new(), AtomicBool::new(false));
+        Self(Arc::new(Lazy::OnFirstUse { result, begun, build: Arc::new(build) }))
     }
 
     /// The same, with sessions and connections of a generation.
@@ -352,11 +356,22 @@ impl LazyConfig {
         Self(Arc::new(Lazy::Replaceable { by, for_proxies: false }))
     }
 
+    /// Begins to build it where that is still to be done, once, on a thread that polls no futures. Whoever needs it
+    /// before it is there waits for that.
+    pub(crate) fn prepare(&self, runtime: &dyn Runtime) {
+        if let Lazy::OnFirstUse { begun, .. } = &*self.0
+            && !begun.swap(true, Ordering::Relaxed)
+        {
+            let own = self.clone();
+            runtime.spawn_blocking(Box::new(move || drop(own.get())));
+        }
+    }
+
     /// Builds it on first use, which may read the system's roots.
     pub(crate) fn get(&self) -> Result<TlsConfig, ConnectError> {
         match &*self.0 {
             Lazy::Built(config) => Ok(config.clone()),
-            Lazy::OnFirstUse { result, build } => {
+            Lazy::OnFirstUse { result, build, .. } => {
                 let result = result.get_or_init(|| build().map_err(Arc::new)).clone();
                 result.map_err(|error| ConnectError::new(Phase::Tls, NoConfig(error)).fatal())
             }
