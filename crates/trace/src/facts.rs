@@ -39,6 +39,10 @@ pub struct TlsFacts {
     pub ech: skybridge_core::EchStatus,
     /// The name of the spec by which it was spoken, where that is known.
     pub spec: Option<Box<str>>,
+    /// Whether the peer has stapled what the issuer says of its certificate.
+    pub stapled: bool,
+    /// The number of the settings that it was made by, where these can be replaced.
+    pub generation: Option<u64>,
 }
 
 /// A version of HTTP, as `network.protocol.version` of OpenTelemetry has it.
@@ -78,7 +82,9 @@ impl Facts {
 impl TlsFacts {
     fn of(tls: &TlsInfo) -> Self {
         let TlsInfo { version, cipher, ref sni, resumed, ech, .. } = *tls;
-        Self { version, cipher, sni: sni.clone(), resumed, ech, spec: tls.spec().map(Into::into) }
+        let (sni, spec) = (sni.clone(), tls.spec().map(Into::into));
+        let (stapled, generation) = (tls.is_stapled(), tls.generation());
+        Self { version, cipher, sni, resumed, ech, spec, stapled, generation }
     }
 }
 

@@ -178,6 +178,12 @@ fn facts(object: &mut JsonObject, facts: &Facts) {
         if let Some(spec) = &tls.spec {
             inner.text("spec", spec);
         }
+        if tls.stapled {
+            inner.raw("stapled", true);
+        }
+        if let Some(generation) = tls.generation {
+            inner.raw("generation", generation);
+        }
         object.raw("tls", inner.end());
     }
 }

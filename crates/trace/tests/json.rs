@@ -6,9 +6,9 @@ use skybridge::tower::util::AndThenLayer;
 use skybridge::{
     Client, ConnInfo, RequestBody, RequestOptions,
     types::{
-        AddressSource, CallId, ConnectError, Endpoint, ErrorCode, EventKind, Found, Link, NotCoalesced, NotEnforced,
-        NotUsed, Observe, Phase, PinsNotEnforced, Protocol, Proxy, ProxyAuth, ProxyKind, ProxyRequest, RecentFailure,
-        Search,
+        AddressSource, CallId, CertificateScope, ConnectError, Endpoint, ErrorCode, EventKind, Found, Link,
+        NotCoalesced, NotEnforced, NotUsed, Observe, Phase, PinsNotEnforced, Protocol, Proxy, ProxyAuth, ProxyKind,
+        ProxyRequest, RecentFailure, Search, TlsInfo,
     },
 };
 use skybridge_testkit::{
@@ -284,6 +284,40 @@ async fn the_facts_of_a_connection_are_in_its_line() {
             r#""tls":{"version":"1.3","cipher":"TLS13_AES_128_GCM_SHA256","sni":"a.test","resumed":false}}"#
         )
     );
+}
+
+/// Of settings that can be replaced, and a peer that has stapled.
+struct Third;
+impl CertificateScope for Third {
+    fn covers(&self, _: &skybridge::types::Origin) -> bool {
+        false
+    }
+
+    fn spec(&self) -> Option<&str> {
+        Some("modern")
+    }
+
+    fn generation(&self) -> Option<u64> {
+        Some(3)
+    }
+
+    fn is_stapled(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_generation_and_the_staple_of_a_connection_are_in_its_line() {
+    let (executor, recorder) = (Executor::new(), Recorder::new());
+    let route = fixtures::route("https://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
+    let endpoint = fixtures::endpoint("192.0.2.1:80");
+    let mut info = ConnInfo::new(&route.attempt(endpoint.clone()), None, endpoint);
+    info.tls = Some(TlsInfo::new(Arc::new(Third)));
+    let info = info.freeze(Protocol::Http2);
+    route.ctx().emit(Some(info.attempt), info.id, EventKind::Created(&info));
+    let lines = recorder.json_lines();
+    let expected = r#""tls":{"resumed":false,"spec":"modern","stapled":true,"generation":3}}"#;
+    assert!(lines.lines().last().unwrap().ends_with(expected), "{lines}");
 }
 
 /// Credentials of a proxy.
