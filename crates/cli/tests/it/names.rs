@@ -60,7 +60,8 @@ async fn servers_over_tls_prove_their_name_even_to_who_is_insecure() {
     let server = DnsServer::start(|_| Reply::Addresses(vec![[127, 0, 0, 1].into()], 60)).await;
     let (listener, inner) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), server.addr());
     let front = listener.local_addr().unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(root.leaf(["dns.test"]).server(&["dot"])));
+    let cert = root.leaf(["dns.test"]);
+    let acceptor = TlsAcceptor::from(Arc::new(cert.server(&["dot"])));
     let _front = tokio::spawn(async move {
         while let Ok((tcp, _)) = listener.accept().await {
             let Ok(mut tls) = acceptor.accept(tcp).await else { continue };
@@ -77,6 +78,18 @@ async fn servers_over_tls_prove_their_name_even_to_who_is_insecure() {
         let ran = skybridge(["-k", "--cacert", &cacert, "--dns-servers", &servers, &url]).await;
         assert_eq!(ran.exit, exit, "{}", ran.err);
         assert_eq!(ran.err.contains("certificate"), exit != 0, "{}", ran.err);
+    }
+    // Lists of who is revoked, and pins by name, are for them too; what is only reported is so of them.
+    let list = folder.path().join("list.crl");
+    std::fs::write(&list, root.crl([&cert], (2020, 4000))).unwrap();
+    let (list, servers) = (list.to_string_lossy(), format!("tls://{front}#dns.test"));
+    let pin = format!("dns.test={}", Ca::new("other").pin());
+    for (flags, exit) in
+        [(&["--crlfile", &*list][..], 60), (&["--pin", &pin], 90), (&["--pin", &pin, "--pin-report-only"], 0)]
+    {
+        let fixed = ["-k", "--cacert", &cacert, "--dns-servers", &servers, &url];
+        let ran = skybridge([flags, &fixed].concat()).await;
+        assert_eq!(ran.exit, exit, "{flags:?}: {}", ran.err);
     }
     assert!(server.asked().iter().all(|asked| asked.ends_with(" tcp")), "{:?}", server.asked());
 }

@@ -7,6 +7,7 @@ use crate::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 use skybridge_testkit::{certs::Ca, origin::Origin, proxy::ProxyServer};
+use tokio::net::TcpListener;
 
 #[tokio::test]
 async fn the_verified_path_is_printed_and_the_lines_pin_it() {
@@ -106,6 +107,24 @@ async fn it_goes_through_proxies_and_a_server_without_tls_has_no_pins() {
     let ran = desk.pins(&origin, "127.0.0.1", &["127.0.0.1:1"]).await;
     assert_eq!(ran.exit, 7, "{}", ran.err);
     assert!(ran.out.starts_with(&format!("https://127.0.0.1:{port}: the verified path:")), "{}", ran.out);
+}
+
+#[tokio::test]
+async fn events_silence_and_the_time_that_it_may_take_are_as_for_a_request() {
+    let desk = Desk::new();
+    let origin = h2(&desk.ca.leaf(["a.test"])).start().await;
+    let ran = desk.pins(&origin, "a.test", &["--events"]).await;
+    assert!(ran.exit == 0 && ran.err.contains(r#""event":"tls_end""#), "{}", ran.err);
+    let strange = h2(&Ca::new("a stranger").leaf(["a.test"])).start().await;
+    for (flag, is_told) in [("-s", false), ("-sS", true)] {
+        let ran = desk.pins(&strange, "a.test", &[flag]).await;
+        assert_eq!((ran.exit, ran.err.contains("is not trusted")), (60, is_told), "{flag}: {}", ran.err);
+    }
+    // Somebody who listens, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", silent.local_addr().unwrap());
+    let ran = skybridge(["pins", "-m", "0.3", &url]).await;
+    assert!(ran.exit == 28 && ran.err.contains("the call took longer than 300ms"), "{}", ran.err);
 }
 
 /// As curl takes it: `openssl pkey -pubout`, with `-outform der` too.

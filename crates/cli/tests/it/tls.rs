@@ -1,4 +1,5 @@
 use crate::ran::{Ran, fed_in, reports, skybridge};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use skybridge_testkit::{
     certs::{Ca, Cert, CertBuilder, Staple},
     origin::{Builder, Origin},
@@ -133,6 +134,14 @@ async fn pins_of_leaf_intermediate_and_root_each_pass_and_others_are_exit_90() {
     // Curl's form is of the leaf alone.
     let ran = desk.run(&origin, "a.test", &["--pinnedpubkey", &curls(&cert.pin())]).await;
     assert_eq!(ran.exit, 0, "{}", ran.err);
+    // Any of several, wherever it stands.
+    for several in [
+        format!("{0};{1}", curls(&desk.ca.pin()), curls(&cert.pin())),
+        format!("{1}; {0}", curls(&desk.ca.pin()), curls(&cert.pin())),
+    ] {
+        let ran = desk.run(&origin, "a.test", &["--pinnedpubkey", &several]).await;
+        assert_eq!(ran.exit, 0, "{several}: {}", ran.err);
+    }
     let served = origin.requests().len();
     let several = format!("{};{}", curls(&desk.ca.pin()), curls(&between.pin()));
     for wrong in [["--pin", &format!("a.test={}", Ca::new("other").pin())], ["--pinnedpubkey", &several]] {
@@ -245,6 +254,19 @@ async fn the_version_of_http_is_as_asked() {
     }
 }
 
+const OF_EC: &str = include_str!("../../../tls/tests/identities/ec.v1.pem");
+const PKCS8: &str = include_str!("../../../tls/tests/identities/ec.pkcs8.pem");
+const SEC1: &str = include_str!("../../../tls/tests/identities/ec.sec1.pem");
+const OF_RSA: &str = include_str!("../../../tls/tests/identities/rsa.v1.pem");
+const PKCS1: &str = include_str!("../../../tls/tests/identities/rsa.pkcs1.pem");
+const ENCRYPTED: &str = include_str!("../../../tls/tests/identities/ec.encrypted.pkcs8.pem");
+
+/// The last thing in a PEM, in DER: before the key of SEC1 may stand its curve.
+fn unarmoured(pem: &str) -> Vec<u8> {
+    let inside = pem.rsplit("-----BEGIN ").next().unwrap().split("-----").nth(1).unwrap();
+    STANDARD.decode(inside.split_whitespace().collect::<String>()).unwrap()
+}
+
 #[tokio::test]
 async fn a_client_shows_its_certificate() {
     let desk = Desk::new();
@@ -271,6 +293,17 @@ async fn a_client_shows_its_certificate() {
         let ran = desk.run(&origin, "a.test", flags).await;
         assert_eq!(ran.exit, 0, "{flags:?}: {}", ran.err);
     }
+    // Of each kind. Whoever asks for no certificate takes them all.
+    let indifferent = h2(&desk.ca.leaf(["a.test"])).start().await;
+    for (name, chain, key) in [("ec", OF_EC, PKCS8), ("ec", OF_EC, SEC1), ("rsa", OF_RSA, PKCS1)] {
+        let (chain, key) = (der(&format!("{name}.cer"), &unarmoured(chain)), der("a.key.der", &unarmoured(key)));
+        let flags = ["-E", &chain, "--cert-type", "DER", "--key", &key, "--key-type", "DER"];
+        let ran = desk.run(&indifferent, "a.test", &flags).await;
+        assert_eq!(ran.exit, 0, "{name}: {}", ran.err);
+    }
+    let sealed = der("sealed.key.der", &unarmoured(ENCRYPTED));
+    let ran = desk.run(&origin, "a.test", &["-E", cert, "--key", &sealed, "--key-type", "DER"]).await;
+    assert!(ran.exit == 58 && ran.err.contains("the client's private key is encrypted"), "{}", ran.err);
     let ran = desk.run(&origin, "a.test", &["-E", cert, "--cert-type", "P12"]).await;
     assert!(ran.exit == 2 && ran.err.contains("nearest: PEM or DER"), "{}", ran.err);
     assert_ne!(desk.run(&origin, "a.test", &[]).await.exit, 0);
@@ -279,7 +312,7 @@ async fn a_client_shows_its_certificate() {
     let strange = strange.to_str().unwrap();
     let odd = desk.file("odd.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
     let odd = odd.to_str().unwrap();
-    let sealed = desk.file("sealed.key", include_str!("../../../tls/tests/identities/ec.encrypted.pkcs8.pem"));
+    let sealed = desk.file("sealed.key", ENCRYPTED);
     let sealed = sealed.to_str().unwrap();
     let ran = desk.run(&origin, "a.test", &["-E", cert, "--key", sealed]).await;
     assert!(
@@ -501,6 +534,14 @@ async fn a_proxy_that_is_not_trusted_is_exit_60_and_pins_hold_for_it() {
     assert_eq!(run(&[&trust, "--proxy-pinnedpubkey", &curls(&cert.pin())]).await.exit, 0);
     let ran = run(&[&trust, "--proxy-pinnedpubkey", &curls(&desk.ca.pin())]).await;
     assert_eq!(ran.exit, 90, "{}", ran.err);
+    // What is only reported is said of origins.
+    let ran = run(&[&trust, "--proxy-pinnedpubkey", &curls(&desk.ca.pin()), "--pin-report-only"]).await;
+    assert_eq!(ran.exit, 90, "{}", ran.err);
+    let log = desk.folder.path().join("keys");
+    let ran = run(&["--proxy-insecure", "--sslkeylogfile", log.to_str().unwrap()]).await;
+    assert_eq!(ran.exit, 0, "{}", ran.err);
+    let secrets = fs::read_to_string(&log).unwrap().matches("CLIENT_TRAFFIC_SECRET_0 ").count();
+    assert_eq!(secrets, 2, "the proxy's, and the origin's");
 }
 
 #[tokio::test]
@@ -579,6 +620,10 @@ async fn suites_and_groups_are_those_of_the_flags() {
         let ran = desk.run(&origin, "a.test", flags).await;
         assert_eq!(reports(&ran)[0]["connection"]["tls"]["cipher"], cipher, "{flags:?} {}", ran.err);
     }
+    // Nothing of it is about http.
+    let plain = Origin::h1().start().await;
+    let ran = skybridge(["--curves", "P-256", &plain.url("/")]).await;
+    assert_eq!((ran.exit, ran.out.as_str()), (0, "hello"), "{}", ran.err);
     for (flags, named) in [
         (["--ciphers", "HIGH:!aNULL"], "`HIGH` is no cipher suite that is spoken here"),
         (["--tls13-ciphers", "TLS_AES_128_CCM_SHA256"], "`TLS_AES_128_CCM_SHA256` is no cipher suite"),
