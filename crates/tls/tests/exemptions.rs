@@ -40,23 +40,28 @@ fn covers(tls: &TlsInfo, world: &World, url: &str) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_host_that_is_exempt_is_not_verified_and_facts_and_an_event_say_so() {
     let (root, stranger) = (Ca::new("root"), Ca::new("stranger"));
-    let config = trusting(&root).insecure_for("a.test").insecure_for("*.lab.test").build().unwrap();
+    let config = || trusting(&root).insecure_for("a.test").insecure_for("*.lab.test").build().unwrap();
     for (cert, host, may_resume) in [
         (stranger.leaf(["b.test"]), "a.test", true),
         (stranger.expired(["a.test"]), "a.test", false),
         (stranger.leaf([]), "x.lab.test", true),
         (root.leaf(["a.test", "b.test"]), "a.test", true),
     ] {
-        let world = World::h1(&cert);
-        for resumed in [false, may_resume] {
-            let (route, recorder) = observed(&world, &format!("https://{host}"));
-            let tls = world.exchange_by(&config, route).await;
-            assert_eq!((tls.resumed, tls.trust), (resumed, Trust::Unverified));
-            assert_eq!(*tls.pins, [cert.pin().into()]);
-            // Not even the host itself, by another connection's word.
-            assert!(!covers(&tls, &world, "https://b.test") && !covers(&tls, &world, "https://a.test"));
-            let told: Vec<_> = recorder.lines().into_iter().filter(|line| line.contains("unverified")).collect();
-            assert!(told.len() == 1 && told[0].contains(host), "{told:?}");
+        let origin = || Origin::h1().tls(&cert);
+        for (origin, version) in [(origin(), "1.3"), (origin().tls12(), "1.2")] {
+            let world = World::new(origin);
+            // One of its own: sessions are kept by name.
+            let config = config();
+            for resumed in [false, may_resume] {
+                let (route, recorder) = observed(&world, &format!("https://{host}"));
+                let tls = world.exchange_by(&config, route).await;
+                assert_eq!((tls.resumed, tls.trust, tls.version), (resumed, Trust::Unverified, Some(version)));
+                assert_eq!(*tls.pins, [cert.pin().into()]);
+                // Not even the host itself, by another connection's word.
+                assert!(!covers(&tls, &world, "https://b.test") && !covers(&tls, &world, "https://a.test"));
+                let told: Vec<_> = recorder.lines().into_iter().filter(|line| line.contains("unverified")).collect();
+                assert!(told.len() == 1 && told[0].contains(host), "{told:?}");
+            }
         }
     }
 }
@@ -122,6 +127,19 @@ async fn a_proxy_is_verified_whatever_its_name() {
     assert!(matches!(tls_error(&error), TlsError::UnknownIssuer { .. }), "{error:?}");
     let link = proxy(config().build().unwrap(), &root.leaf(["proxy.test"])).await.unwrap();
     assert_eq!(link.info.tls.unwrap().trust, Trust::Verified);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_proxy_that_is_not_verified_the_event_has_the_name() {
+    let world = World::h1(&Ca::new("stranger").leaf([]));
+    let (mut route, recorder) = observed(&world, "https://a.test");
+    route.proxies = vec![Proxy::new(ProxyKind::Https, "proxy.test", 443)].into();
+    let ctx = route.ctx().clone();
+    let link = world.net.connector().connect(route).await.unwrap();
+    let connector = TlsConfig::builder().insecure().build().unwrap().tls_connector();
+    connector.tls_connect(link, "proxy.test", &ctx).await.unwrap();
+    let told: Vec<_> = recorder.lines().into_iter().filter(|line| line.contains("unverified")).collect();
+    assert!(told.len() == 1 && told[0].contains("proxy.test"), "{told:?}");
 }
 
 #[test]

@@ -5,7 +5,11 @@ mod support;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use skybridge_core::{CallId, ConnectOptions, Ctx, Route, TlsInfo};
-use skybridge_testkit::{certs::Ca, executor::run_until_idle, observe::Recorder};
+use skybridge_testkit::{
+    certs::{Ca, CertBuilder},
+    executor::run_until_idle,
+    observe::Recorder,
+};
 use skybridge_tls::{Pin, PinError, Pins, Roots, TlsConfig, TlsError};
 use std::{
     sync::Arc,
@@ -77,6 +81,10 @@ async fn a_mismatch_says_whose_the_keys_are_and_what_would_have_passed() {
     );
     let told = format!("the path has {path}; pinned: {WRONG}, {other} (as its own key)");
     assert!(mismatch.to_string().ends_with(&told), "{mismatch}");
+    // Who has no subject is told by a name.
+    let nobody = CertBuilder::server(["b.test", "a.test"]).subject(None).by(&root);
+    let error = World::h1(&nobody).refused(&config, "https://a.test").await;
+    assert!(message(&error).contains(&format!("{} (DNS:b.test), ", nobody.pin())), "{}", message(&error));
     // Of a resumed connection as well, whose verifier isn't asked.
     let both = World::h1(&middle.leaf(["a.test", "b.test"]));
     let config = trusting(&root).pin("b.test", WRONG).build().unwrap();

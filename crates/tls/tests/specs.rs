@@ -16,6 +16,7 @@ use skybridge_testkit::{
     net::{Conn, Network, Serving},
     observe::Recorder,
     origin::Origin,
+    strict::Strict,
 };
 use skybridge_tls::{
     ConnectionSpec, FallbackFailed, SpecError, TlsConfig, TlsConfigBuilder, TlsConfigError, TlsError, TlsLayer,
@@ -33,7 +34,7 @@ use std::{
 use support::{ADDR, World, message, tls_error, trusting};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
-use tower::{Layer, service_fn};
+use tower::{Layer, ServiceExt as _, service_fn};
 
 const RESTRICTED: ConnectionSpec = ConnectionSpec::RESTRICTED;
 const MODERN: ConnectionSpec = ConnectionSpec::MODERN;
@@ -127,7 +128,7 @@ async fn the_next_spec_is_tried_on_a_new_connection_to_the_same_endpoint() {
         let server = Server::new(&root.leaf(["a.test"]), does);
         let route = server.route();
         let layer = TlsLayer::new(by(&root, [RESTRICTED, MODERN, CLEARTEXT]));
-        let link = layer.layer(server.net.connector()).connect(route.clone()).await.unwrap();
+        let link = layer.layer(Strict::new(server.net.connector())).oneshot(route.clone()).await.unwrap();
         assert_eq!(link.info.tls.as_ref().unwrap().spec(), Some("modern"));
         assert_eq!((server.net.opened(), server.net.live_sockets()), (2, 1));
         // All that the route had is there, for whoever asks what the connection may carry.

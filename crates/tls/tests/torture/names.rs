@@ -84,6 +84,9 @@ async fn the_table_of_names() {
         let what = format!("{} for {host}", String::from_utf8_lossy(name.1).escape_debug());
         let found = outcome(&format!("https://{host}"), &config, &with(&root, &[*name])).await;
         assert_eq!(found.is_ok(), *fine, "{what}: {found:?}");
+        // For its name, and nothing else.
+        let is_told = |text: &String| text.starts_with("the certificate is not valid for ");
+        assert!(found.as_ref().err().is_none_or(is_told), "{what}: {found:?}");
         // It is in the way of no other.
         let other = with(&root, &[*name, (DNS, b"other.test")]);
         let found = outcome("https://other.test", &config, &other).await;
