@@ -171,8 +171,8 @@ async fn nghttpd_sees_fifty_requests_at_once_on_one_connection() {
     assert_eq!(nghttpd_connections("/?fifty").len(), 1);
 }
 
-/// Each response is held until all are there, and with it its tunnel: the connection of a proxy whose last tunnel goes is
-/// closed.
+/// Each response is held until all are there, and with it its tunnel: the connection of a proxy whose last tunnel goes
+/// is closed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nghttpx_sees_fifty_tunnels_at_once_on_one_connection() {
     let root = fs::read(certificate("root.pem")).unwrap();

@@ -13,9 +13,9 @@
 //!   of the address family that it says nothing of. The first request waits for the first addresses.
 //! - **Load** is the number of requests whose response isn't read to its end. An upgraded connection isn't one.
 //! - **A server that can't be connected to** is left alone for 1 s, doubling to 30 s, and its request goes to another
-//!   one, up to five, and to none twice; but not after what no other route helps against, as a failed pin or a refused egress. So is one
-//!   on which three requests in a row failed: reset, cut short, silent until a time limit. These requests fail, or are
-//!   sent again by the retry layer.
+//!   one, up to five, and to none twice; but not after what no other route helps against, as a failed pin or a refused
+//!   egress. So is one on which three requests in a row failed: reset, cut short, silent until a time limit. These
+//!   requests fail, or are sent again by the retry layer.
 //! - **When all fail** requests get the error of one and don't wait. The servers take turns at being asked, so that
 //!   whichever comes back first is found.
 //! - **Requests for another origin** are [refused](NotBalanced).

@@ -172,7 +172,8 @@ impl Attempt {
 
     /// Logs that this attempt failed, unless a phase guard has done so. There may be none: a time limit drops the
     /// guard, and a foreign dialer doesn't have one. Logs it anew where more is known by now: that it is a
-    /// [proxy's](ConnectError::of_proxy), or [by which settings](ConnectError::by_settings) it was tried. Returns the error with the attempt and its endpoint added.
+    /// [proxy's](ConnectError::of_proxy), or [by which settings](ConnectError::by_settings) it was tried. Returns the
+    /// error with the attempt and its endpoint added.
     pub fn failed(&self, error: impl Into<ConnectError>) -> ConnectError {
         let ctx = self.route.ctx();
         let error = error.into().in_phase(Phase::Tcp).of_attempt(self.id, ctx);

@@ -18,8 +18,8 @@ use tower_service::Service;
 /// for the host alone, and that over one for all hosts of a port. Endpoints are tried in the order given; port 0 is
 /// replaced by that of the query.
 ///
-/// A name that isn't ASCII is [converted](ascii_host). Where that can't be done nothing is resolved, as what was meant to
-/// go elsewhere would go where the resolver below says.
+/// A name that isn't ASCII is [converted](ascii_host). Where that can't be done nothing is resolved, as what was meant
+/// to go elsewhere would go where the resolver below says.
 #[derive(Clone, Debug, Default)]
 pub struct OverridesLayer {
     entries: Arc<Entries>,

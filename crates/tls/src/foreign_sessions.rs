@@ -22,8 +22,8 @@ use std::{
 /// The most peers whose paths are remembered. The sessions of others aren't kept.
 const PEERS: usize = 256;
 
-/// By which path each peer was verified: the verifier notes it, and the store asks for it, since rustls tells a store the
-/// peer's name and nothing else.
+/// By which path each peer was verified: the verifier notes it, and the store asks for it, since rustls tells a store
+/// the peer's name and nothing else.
 #[derive(Default)]
 pub(crate) struct VerifiedPeers(Mutex<Peers>);
 

@@ -17,8 +17,8 @@ use std::{fmt, sync::Arc};
 /// [`TlsInfo::generation`](skybridge_core::TlsInfo::generation) says of each connection of which it is.
 ///
 /// The same holds of connections through a proxy whose TLS was replaced, and not the origin's: a handle of the
-/// proxies' configuration ends them too, forwarded or in a tunnel. Of several tunnels in one connection to a proxy those
-/// that are there end like that, each in its time, and no other joins them.
+/// proxies' configuration ends them too, forwarded or in a tunnel. Of several tunnels in one connection to a proxy
+/// those that are there end like that, each in its time, and no other joins them.
 ///
 /// What is spoken in cleartext is of no generation: where the new configuration doesn't
 /// [permit](crate::TlsConfigBuilder::specs) it nothing more is opened, and what is open is used on.

@@ -31,9 +31,9 @@
 //! Other stacks over rustls may verify and pin the same way, by [`TlsConfig::verifier`] or
 //! [`TlsConfig::rustls_config`]. These stand alone: all is decided within rustls' own handshake.
 //!
-//! One lock guards the sessions of a configuration, and one what it has verified for other stacks. Where a configuration [can be replaced](TlsLayer::replaceable),
-//! there is another for the present one, one for each generation's list of connections, and one for each stream's
-//! wakers. None is held while somebody is told.
+//! One lock guards the sessions of a configuration, and one what it has verified for other stacks. Where a
+//! configuration [can be replaced](TlsLayer::replaceable), there is another for the present one, one for each
+//! generation's list of connections, and one for each stream's wakers. None is held while somebody is told.
 //!
 //! # Encrypted Client Hello
 //!

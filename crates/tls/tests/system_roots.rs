@@ -1,4 +1,5 @@
-//! The system's roots, where some can't be read. The environment says where they are: each case is a process of its own.
+//! The system's roots, where some can't be read. The environment says where they are: each case is a process of its
+//! own.
 #![cfg(all(unix, feature = "native-roots"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 

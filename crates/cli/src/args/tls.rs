@@ -68,8 +68,8 @@ pub(crate) struct TlsArgs {
     #[arg(long, value_name = "NAME:NAME")]
     pub(crate) curves: Option<Names>,
     /// Encrypt the names of https servers (Encrypted Client Hello): true where their HTTPS records have keys, as
-    /// --dns-servers tells them; hard there or not at all; ecl:BASE64 or ecl:@FILE with these keys or not at all; false;
-    /// grease, which only looks like it; or true-or-grease, which looks like it where there are no keys
+    /// --dns-servers tells them; hard there or not at all; ecl:BASE64 or ecl:@FILE with these keys or not at all;
+    /// false; grease, which only looks like it; or true-or-grease, which looks like it where there are no keys
     #[arg(long, value_name = "true|hard|ecl:BASE64|false|grease|true-or-grease", action = ArgAction::Append)]
     pub(crate) ech: Vec<EchArg>,
     /// Append the secrets of all TLS connections to this file (mode 0600), with which Wireshark reads everything that

@@ -74,8 +74,8 @@ impl<C: Send + 'static> OriginPool<C> {
     }
 
     /// A connect ended without a connection. `counts`: for a reason that would end the next one, too. False when it is
-    /// to begin again, where it was tried by settings that are replaced by now: whoever has asked since is not failed by
-    /// those.
+    /// to begin again, where it was tried by settings that are replaced by now: whoever has asked since is not failed
+    /// by those.
     pub(crate) fn failed(
         self: &Arc<Self>,
         connect: &PendingConnect,

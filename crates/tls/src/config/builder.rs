@@ -428,8 +428,8 @@ impl TlsConfigBuilder {
     /// How much memory the sessions may take that are kept to be resumed, in bytes (default: 1 MiB); 0 keeps none, so
     /// that each handshake is a full one. It is an estimate, as rustls doesn't tell how long a ticket is.
     ///
-    /// rustls keeps all certificates of the peer with each session. So 1 MiB is for the sessions of about 730 peers that
-    /// show 500 bytes of certificates, and for 260 that show 3 KiB; 1,000 of those take 4 MiB. A peer has up to 8
+    /// rustls keeps all certificates of the peer with each session. So 1 MiB is for the sessions of about 730 peers
+    /// that show 500 bytes of certificates, and for 260 that show 3 KiB; 1,000 of those take 4 MiB. A peer has up to 8
     /// sessions while there is room, and then the latest alone; the oldest peer's is dropped first.
     ///
     /// Sessions of origins are kept apart from those of proxies, and those of each spec and each
@@ -440,11 +440,11 @@ impl TlsConfigBuilder {
     }
 
     /// Keeps the sessions that may be resumed in this [store](SessionStore) (default: none, they are kept in the memory
-    /// that [`session_memory`](Self::session_memory) allows). Several configurations may have the same one: what is kept
-    /// apart otherwise is kept apart in it, also from those of [`rustls_config`](TlsConfig::rustls_config).
+    /// that [`session_memory`](Self::session_memory) allows). Several configurations may have the same one: what is
+    /// kept apart otherwise is kept apart in it, also from those of [`rustls_config`](TlsConfig::rustls_config).
     ///
-    /// `session_memory` then bounds what else is remembered of peers, the kind of key exchange that each has chosen; at 0
-    /// the store is never asked, and each handshake is a full one.
+    /// `session_memory` then bounds what else is remembered of peers, the kind of key exchange that each has chosen; at
+    /// 0 the store is never asked, and each handshake is a full one.
     pub fn session_store(mut self, store: Arc<dyn SessionStore>) -> Self {
         self.session_store = Some(store);
         self

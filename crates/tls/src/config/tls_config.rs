@@ -111,8 +111,8 @@ impl TlsConfig {
     /// is the same for all clones of a configuration, and another for each that is built. So other pins mean another
     /// `TlsConfig`, and no session that was made under the former ones is resumed, whoever keeps it. But what only time
     /// changes is not looked at when a session is resumed: that the certificate has expired meanwhile, which the
-    /// sessions of [`rustls_config`](Self::rustls_config) end with. Elsewhere turn resumption off, or live with a session
-    /// being resumed for up to seven days.
+    /// sessions of [`rustls_config`](Self::rustls_config) end with. Elsewhere turn resumption off, or live with a
+    /// session being resumed for up to seven days.
     ///
     /// It stays as it is: what a [handle](crate::TlsHandle) replaces is the configuration of our own connections.
     ///
@@ -133,9 +133,9 @@ impl TlsConfig {
     /// doesn't tell for whom it is asked.
     ///
     /// Sessions are kept for 256 peers, in as much memory as there is for those of our own connections
-    /// ([`session_memory`](crate::TlsConfigBuilder::session_memory)) and apart from them, and are shared by all that this
-    /// configuration and its clones return. None is resumed once a certificate has expired that its peer had when it was
-    /// made. rustls tells them apart by name alone: for [partitions](skybridge_core::Partition) see
+    /// ([`session_memory`](crate::TlsConfigBuilder::session_memory)) and apart from them, and are shared by all that
+    /// this configuration and its clones return. None is resumed once a certificate has expired that its peer had when
+    /// it was made. rustls tells them apart by name alone: for [partitions](skybridge_core::Partition) see
     /// [`rustls_config_apart`](Self::rustls_config_apart). With another `resumption`, or another clock, what is said of
     /// the [verifier](Self::verifier) holds.
     pub fn rustls_config(&self) -> ClientConfig {

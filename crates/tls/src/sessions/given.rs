@@ -14,14 +14,14 @@ use std::{
 /// Keeps sessions in the place of a [configuration](crate::TlsConfig): for one bound on those of several, another order
 /// of eviction, or to forget all at once. Set by [`session_store`](crate::TlsConfigBuilder::session_store).
 ///
-/// Whatever it gives, a session is resumed by whom it was made for alone: the same configuration, as proxy or as origin,
-/// of the same generation, spec, [partition](Partition), name and port. Another is dropped, and the handshake is a full
-/// one, as it is where the certificates of a session have expired meanwhile.
+/// Whatever it gives, a session is resumed by whom it was made for alone: the same configuration, as proxy or as
+/// origin, of the same generation, spec, [partition](Partition), name and port. Another is dropped, and the handshake
+/// is a full one, as it is where the certificates of a session have expired meanwhile.
 ///
-/// What is asked of it is that it has a bound, as peers may send any number of tickets, and that it doesn't block: it is
-/// called within a handshake and while a response is read, with no lock held. Who keeps a session keeps its secret: who
-/// can read that memory, and has recorded what was sent, can read what was sent on connections that it resumed. They
-/// can't be written to a disk.
+/// What is asked of it is that it has a bound, as peers may send any number of tickets, and that it doesn't block: it
+/// is called within a handshake and while a response is read, with no lock held. Who keeps a session keeps its secret:
+/// who can read that memory, and has recorded what was sent, can read what was sent on connections that it resumed.
+/// They can't be written to a disk.
 ///
 /// ```
 /// use skybridge_tls::{Roots, Session, SessionPeer, SessionStore, TlsConfig};
