@@ -254,7 +254,7 @@ async fn wildcards_addresses_and_wrong_names() {
         ("IP:2001:db8::1", "[2001:DB8::1]", None),
         ("DNS:192.0.2.1", "192.0.2.1", Some("192.0.2.1, but for 192.0.2.1")),
         ("DNS:b.test,IP:192.0.2.1", "a.test", Some("a.test, but for b.test, 192.0.2.1")),
-        ("email:a.test@a.test", "a.test", Some("a.test, but for no name")),
+        ("email:a.test@a.test", "a.test", Some("a.test, but for no name (a common name doesn't count)")),
     ];
     for (number, (names, host, told)) in rows.into_iter().enumerate() {
         let name = format!("row{number}");

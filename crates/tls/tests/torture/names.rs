@@ -100,7 +100,9 @@ async fn a_common_name_alone_is_no_name() {
     let root = Ca::new("root");
     let config = trusting(&root).build().unwrap();
     let named = |names: &[&'static str]| CertBuilder::server(names.iter().copied()).subject(Some("a.test")).by(&root);
-    for (names, but_for) in [(&[][..], "no name"), (&["b.test"], "b.test"), (&["192.0.2.1"], "192.0.2.1")] {
+    for (names, but_for) in
+        [(&[][..], "no name (a common name doesn't count)"), (&["b.test"], "b.test"), (&["192.0.2.1"], "192.0.2.1")]
+    {
         let cert = named(names);
         let why = format!("the certificate is not valid for a.test, but for {but_for} ({})", cert.pin());
         expect_at("https://a.test", "common name", &config, &cert, Err(&why)).await;
