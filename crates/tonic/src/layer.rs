@@ -8,7 +8,7 @@ use tower_layer::Layer;
 /// [crate's documentation](crate).
 ///
 /// Directly above a client, or above layers that take a `Request<RequestBody>` and leave its extensions alone: by those
-/// the client learns of the time limit and of HTTP/2.
+/// the client learns of the time limit and of HTTP/2. [Another client](crate#another-client-below) has to be told.
 #[derive(Clone, Debug)]
 pub struct TonicLayer {
     settings: Settings,

@@ -89,6 +89,35 @@
 //! `GreeterClient::with_interceptor(Tonic::new(client, url)?, interceptor)`.
 //! [`RequestOptions`](skybridge::RequestOptions) in a request's extensions count for it alone.
 //!
+//! # Another client below
+//!
+//! A client of somebody else reads no `RequestOptions`: `grpc-timeout` reaches the server and ends nothing on this side,
+//! and which version of HTTP is spoken is up to that client. The limit is there to be read, from the call to the end of
+//! the response's body:
+//!
+//! ```
+//! # use http::{Request, Response};
+//! use skybridge::{RequestBody, RequestOptions};
+//! use skybridge_tonic::TonicLayer;
+//! use std::time::Duration;
+//! use tower::{Layer, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let theirs = service_fn(|request: Request<RequestBody>| async move {
+//!     let options = request.extensions().get::<RequestOptions>();
+//!     assert_eq!(options.and_then(|options| options.call_within), Some(Duration::from_secs(5)));
+//!     // Sent by that client, within the limit.
+//!     let response = Response::builder().header("content-type", "application/grpc").header("grpc-status", "0");
+//!     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(response.body(RequestBody::empty())?)
+//! });
+//! let calls = TonicLayer::new("http://a.test")?.layer(theirs);
+//! let call = Request::post("/a.Greeter/Greet").header("grpc-timeout", "5S");
+//! calls.oneshot(call.body(tonic::body::Body::empty())?).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # The other way round
 //!
 //! `skybridge-hyper` puts our connectors under tonic's own `Channel`, which then pools. Give them to
