@@ -68,10 +68,12 @@ async fn run<I, H: Handshake<I>>(
 ) -> Result<H::Connection, ConnectError> {
     let ctx = link.info.route.ctx().clone();
     let (tried, settings) = (link.info.tried(), link.info.tls.as_ref().map(|tls| Arc::clone(&tls.covers)));
+    let proxies = link.info.proxy_settings.clone();
     match phase_timeout(&ctx, Phase::Handshake, timeout, handshake.handshake(link, &ctx)).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(mut error)) => {
-            // The TLS below may have been ended for being replaced.
+            // The TLS below may have been ended for being replaced, or that of a proxy.
+            error = proxies.tried(error);
             if let Some(settings) = settings {
                 error = error.by_settings(&settings);
             }

@@ -112,6 +112,13 @@ impl<S: Connector> Shared<S> {
             if config.is_superseded() {
                 config = self.config.clone();
             }
+            // What a server has said of its keys that an older one trusted counts for none of the new one.
+            let offer = if failed.error.is_superseded() {
+                (config, has_new_keys) = (self.config.clone(), false);
+                None
+            } else {
+                offer
+            };
             let decide = |info: &ConnInfo, config: &TlsConfig| match offer {
                 Some(offer) => Ok((Peer::origin(info)?, Some(offer))),
                 None => decide(info, config),

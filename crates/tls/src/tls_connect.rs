@@ -56,7 +56,10 @@ pub(crate) async fn tls_connect<I: Io>(
             let error = guard.fail(proxies.tried(tried_by(tell(error), config.generation())));
             Err(HandshakeFailed { error, again })
         }
-        Err(timed_out) => Err(guard.fail(timed_out).into()),
+        Err(timed_out) => {
+            let timed_out = tried_by(timed_out.into(), config.generation());
+            Err(guard.fail(info.proxy_settings.tried(timed_out)).into())
+        }
     }
 }
 

@@ -272,6 +272,23 @@ async fn a_server_that_proves_to_have_no_keys_is_shown_the_name_unless_that_is_f
     }
 }
 
+/// The settings are replaced while the server rejects the keys: by some that never show the name.
+#[tokio::test(start_paused = true)]
+async fn what_was_learned_of_keys_by_settings_that_were_replaced_shows_no_name() {
+    let scene = Scene::rejecting(|_| Vec::new());
+    scene.world.net.at(ADDR.parse().unwrap()).latency(Duration::from_secs(1));
+    let (layer, handle) = TlsLayer::replaceable(scene.config());
+    let replace = async {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        handle.replace(trusting(&scene.root).ech_keys("a.test", &scene.keys.list()).build().unwrap());
+    };
+    let mut tls = layer.layer(scene.world.net.connector());
+    let (link, ()) = tokio::join!(tls.connect(scene.route(EchMode::Offer)), replace);
+    let error = link.map(drop).unwrap_err();
+    assert!(tls_error(&error).is_ech(), "{error:?}");
+    assert_eq!(scene.shown(), ["public.test rejected"; 2]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_not_the_public_name_is_believed_nothing() {
     for names in [["b.test"], ["a.test"]] {

@@ -238,13 +238,13 @@ async fn begin_http2<I: Io>(
     settings: &Settings,
 ) -> Result<Arc<Connection>, ConnectError> {
     let guard = link.phase(Phase::Tunnel);
-    let ctx = link.info.route.ctx().clone();
+    let (ctx, proxies) = (link.info.route.ctx().clone(), link.info.proxy_settings.clone());
     match phase_timeout(&ctx, Phase::Tunnel, settings.limit, Connection::begin(link.io, link.info)).await {
         Ok(Ok(connection)) => {
             guard.done();
             Ok(connection)
         }
-        Ok(Err(error)) => Err(guard.fail(error.into_connect_error(proxy))),
+        Ok(Err(error)) => Err(guard.fail(proxies.tried(error.into_connect_error(proxy)))),
         Err(timed_out) => Err(guard.fail(timed_out)),
     }
 }

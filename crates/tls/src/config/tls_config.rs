@@ -423,7 +423,10 @@ impl Replaceable {
         next.older.extend(current.config.generation().map(Arc::downgrade));
         next.older.retain(|generation| generation.strong_count() > 0);
         let superseded = next.older.iter().filter_map(Weak::upgrade).collect();
-        *current = next;
+        let old = std::mem::replace(&mut *current, next);
+        drop(current);
+        // What a user has given goes with it, and may ask for the lock.
+        drop(old);
         superseded
     }
 
