@@ -114,6 +114,10 @@ impl EgressRule {
     pub fn host(mut self, host: &str) -> Result<Self, EgressRuleError> {
         let (below, own) = host.strip_prefix("*.").map_or(("", host), |own| ("*.", own));
         let own = ascii_host(own).map_err(|source| EgressRuleError::Host { host: host.into(), source })?;
+        // A wide star isn't one that was meant.
+        if own.contains('*') && !host.is_ascii() {
+            return Err(EgressRuleError::Wildcard(host.into()));
+        }
         let given = host;
         let host = format!("{below}{own}");
         let name = host.strip_suffix('.').unwrap_or(&host);
@@ -445,6 +449,10 @@ mod tests {
                 assert_eq!(rule().host(host), rule().host("*.xn--bcher-kva.test"), "{host}");
             }
             assert!(told("*.a\u{ff0f}b").starts_with("`*.a\u{ff0f}b` in a rule is no host"));
+            // Nor is a wide star all that is below.
+            for wide in ["\u{ff0a}.a.test", "*\u{3002}a.test", "\u{ff0a}"] {
+                assert!(told(wide).contains(wide), "{wide}: {}", told(wide));
+            }
         } else {
             let expected = "the host `bücher.test` of a rule must be as URLs have it, in its form with xn--, unless the \
                             feature `idn` is on";
