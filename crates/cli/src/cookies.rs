@@ -207,6 +207,7 @@ fn replace(path: &Path, there: Option<&fs::Metadata>, text: &[u8]) -> io::Result
         if let Some(there) = there {
             file.set_permissions(there.permissions())?;
         }
+        file.sync_all()?;
         fs::rename(&beside, path)
     };
     let written = write();

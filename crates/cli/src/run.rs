@@ -117,13 +117,15 @@ async fn interrupt(parts: &[Listed], reporter: &Arc<Reporter>) -> Result<(), Str
 
 /// To the file of each `-c`.
 async fn write_cookies(parts: &[Listed]) -> Result<(), String> {
+    let mut all = Ok(());
     for Shared { jar, args, observer, .. } in parts.iter().map(|part| &*part.shared) {
         let (Some(jar), Some(path)) = (jar.clone(), args.cookies.cookie_jar.clone()) else { continue };
         let (now, name) = (observer.runtime.wall_now(), path.display().to_string());
         let written = blocking(move || jar.write(&path, now)).await.and_then(|written| written);
-        written.map_err(|error| format!("({}) {name}: {error}", Exit::WRITE))?;
+        // One that can't be written keeps no other from it.
+        all = all.and(written.map_err(|error| format!("({}) {name}: {error}", Exit::WRITE)));
     }
-    Ok(())
+    all
 }
 
 /// Makes the clients, one for all parts in which it is the same, and numbers the calls.

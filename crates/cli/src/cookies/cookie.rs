@@ -78,10 +78,12 @@ impl Cookie {
         if self.name.iter().chain(&self.value).chain(&self.path).any(is_control) {
             return Err("it has a control character");
         }
-        if self.name.starts_with(b"__Secure-") && !self.secure {
+        // In capitals or not: a server may read names without regard to them.
+        let begins = |with: &[u8]| self.name.get(..with.len()).is_some_and(|name| name.eq_ignore_ascii_case(with));
+        if begins(b"__Secure-") && !self.secure {
             return Err("by its name it is secure, and it isn't");
         }
-        if self.name.starts_with(b"__Host-") && !(self.secure && self.path == b"/" && !self.is_for_subdomains) {
+        if begins(b"__Host-") && !(self.secure && self.path == b"/" && !self.is_for_subdomains) {
             return Err("by its name it is of one host, secure and for all paths, and it isn't");
         }
         Ok(())

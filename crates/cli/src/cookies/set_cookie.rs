@@ -32,9 +32,9 @@ pub(crate) fn read(text: &[u8], from: Site<'_>, now: i64) -> Result<Cookie, &'st
     let (mut age, mut date) = (None, None);
     for (name, value) in pieces {
         match (&*name.to_ascii_lowercase(), value) {
-            (b"secure", None) if !from.is_secure => return Err("it is secure, and comes in cleartext"),
-            (b"secure", None) => cookie.secure = true,
-            (b"httponly", None) => cookie.http_only = true,
+            (b"secure", _) if !from.is_secure => return Err("it is secure, and comes in cleartext"),
+            (b"secure", _) => cookie.secure = true,
+            (b"httponly", _) => cookie.http_only = true,
             (b"path", Some(at)) if !at.is_empty() => cookie.path = path(at),
             (b"domain", Some(of)) if !of.is_empty() => set_domain(&mut cookie, of, from.host)?,
             (b"max-age", Some(seconds)) if !seconds.is_empty() => age = Some(expiry(seconds, now)),
@@ -125,6 +125,7 @@ mod tests {
             ("a.test", "n=\u{1}", "control"),
             ("a.test", "n=v; path=/x\ty", "control"),
             ("a.test", "n=v; secure", "cleartext"),
+            ("a.test", "n=v; secure=", "cleartext"),
             ("a.test", "n=v; domain=b.test", "of others"),
             ("a.test", "n=v; domain=x.a.test", "of others"),
             ("a.test", "n=v; domain=test", "public suffix"),
@@ -132,6 +133,7 @@ mod tests {
             ("a.github.io", "n=v; domain=github.io", "public suffix"),
             ("127.0.0.1", "n=v; domain=.0.0.1", "address"),
             ("a.test", "__Secure-n=v", "secure"),
+            ("a.test", "__secure-n=v", "secure"),
             ("a.test", "__Host-n=v", "one host"),
         ];
         for (host, text, why) in rows {
@@ -143,6 +145,10 @@ mod tests {
         }
         assert!(read_from("a.test", true, "__Host-n=v; secure; path=/; domain=a.test").is_err());
         assert!(read_from("a.test", true, "__Host-n=v; secure; path=/").is_ok());
+        // Whatever stands behind it.
+        for secure in ["secure=", "Secure=true", "SECURE = no"] {
+            assert!(read_from("a.test", true, &format!("n=v; {secure}")).unwrap().secure, "{secure}");
+        }
         let own = read_from("github.io", false, "n=v; domain=github.io").unwrap();
         assert!(!own.is_for_subdomains);
     }
