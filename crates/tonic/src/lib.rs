@@ -91,9 +91,9 @@
 //!
 //! # Another client below
 //!
-//! A client of somebody else reads no `RequestOptions`: `grpc-timeout` reaches the server and ends nothing on this side,
-//! and which version of HTTP is spoken is up to that client. The limit is there to be read, from the call to the end of
-//! the response's body:
+//! A client of somebody else reads no `RequestOptions`: `grpc-timeout` reaches the server and ends nothing on this
+//! side, and which version of HTTP is spoken is up to that client. The limit is there to be read, from the call to the
+//! end of the response's body:
 //!
 //! ```
 //! # use http::{Request, Response};
