@@ -1,4 +1,8 @@
-use crate::{ProxiedBody, answer, fields, join::join, websocket};
+use crate::{
+    ProxiedBody, answer, fields,
+    join::{Front, join},
+    websocket,
+};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::Body;
@@ -90,7 +94,8 @@ fn towards_client<B>(mut response: Response<B>, asked: Option<Box<Asked>>) -> Re
             return answer::answer(StatusCode::BAD_GATEWAY);
         };
         let Asked { protocols: _, websocket, client, idle_limit, runtime } = *asked;
-        runtime.spawn(Box::pin(join(client, upstream, idle_limit, Arc::clone(&runtime))));
+        let front = if websocket.is_some() { Front::Http2 } else { Front::Http1 };
+        runtime.spawn(Box::pin(join(client, front, upstream, idle_limit, Arc::clone(&runtime))));
         if websocket.is_some() {
             *response.status_mut() = StatusCode::OK;
             websocket::accepted(response.headers_mut());

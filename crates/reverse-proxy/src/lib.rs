@@ -12,7 +12,7 @@
 //! | `host` | the upstream's, unless [`keep_host`](ReverseProxy::keep_host) |
 //! | `via` | added both ways |
 //! | `forwarded`, `x-forwarded-*`, `x-real-ip` of a client | removed, as anybody can write them, with `_` for `-` too; [`Forwarded`] adds what is true |
-//! | a client that is gone | hyper drops the request, and so its exchange upstream is cancelled |
+//! | a client that is gone | hyper drops the request, and so its exchange upstream is cancelled; the end of a body that was reset is no end. A WebSocket whose stream is reset is closed upstream within a second; one of which only one half is closed goes on |
 //! | an upstream that is silent | 504 after [`head_limit`](ReverseProxy::head_limit): 60 s |
 //! | `..` in a path, where the upstream's URL has one | 400: it would lead out of it; `%2e%2e` and `..;` too |
 //! | `max-forwards` of OPTIONS | counted down, answered with 204 at 0 (section 7.6.2) |
@@ -31,6 +31,8 @@
 //!
 //! The [`Error`](skybridge_core::Error) itself, with addresses and names, is for those on this side: an
 //! `Arc<Error>` in the extensions of the response.
+//!
+//! One lock per WebSocket over HTTP/2 guards the client's stream; nobody waits for it.
 //!
 //! ```
 //! # use skybridge_testkit::origin::Origin;
@@ -58,6 +60,7 @@ mod idle;
 mod join;
 mod max_forwards;
 mod proxy;
+mod reset;
 mod trailers;
 mod upstream;
 mod websocket;

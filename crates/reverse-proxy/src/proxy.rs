@@ -128,10 +128,15 @@ where
         if let Some(error) = self.broken.take() {
             return Forwarding::failed(error);
         }
+        let version = request.version();
         match self.settings.prepare(&mut request) {
             Ok(asked) => {
                 let is_websocket = asked.as_ref().is_some_and(|asked| asked.websocket.is_some());
-                let body = |body| if is_websocket { ProxiedBody::own("") } else { ProxiedBody::passing(body) };
+                let body = |body| match version {
+                    _ if is_websocket => ProxiedBody::own(""),
+                    Version::HTTP_2 => ProxiedBody::resettable(body),
+                    _ => ProxiedBody::passing(body),
+                };
                 Forwarding::sent(self.service.call(request.map(body)), asked)
             }
             Err(status) => Forwarding::answered(status),

@@ -7,6 +7,7 @@ mod bodies;
 mod errors;
 mod extended_connect;
 mod fields;
+mod resets;
 mod upgrade;
 
 use axum::{extract::connect_info::Connected, serve::IncomingStream};
