@@ -56,8 +56,9 @@ pub fn strip_hop_by_hop(
         upgrade: if is_option("upgrade") { upgrade(headers) } else { None },
         trailers: options(headers, &header::TE).any(|coding| coding.eq_ignore_ascii_case(b"trailers")),
     };
+    let named = named(headers);
     let goes = |name: &&HeaderName| {
-        let named = is_option(name.as_str()) && **name != header::HOST && **name != header::CONTENT_LENGTH;
+        let named = named.contains_key(*name) && **name != header::HOST && **name != header::CONTENT_LENGTH;
         (named || is_hop_by_hop(name)) && !kept(name)
     };
     let names: Vec<HeaderName> = headers.keys().filter(goes).cloned().collect();
@@ -73,6 +74,20 @@ pub fn strip_hop_by_hop(
 pub(crate) fn asks_for_upgrade(headers: &HeaderMap) -> bool {
     options(headers, &header::CONNECTION).any(|option| option.eq_ignore_ascii_case(b"upgrade"))
         && upgrade(headers).is_some()
+}
+
+/// The fields that `connection` names and that are there. It is read once: who sends both as long as they may be would
+/// otherwise make each field be compared with each option.
+fn named(headers: &HeaderMap) -> HeaderMap<()> {
+    let mut named = HeaderMap::default();
+    for option in options(headers, &header::CONNECTION).filter_map(|option| std::str::from_utf8(option).ok()) {
+        if headers.contains_key(option)
+            && let Ok(name) = HeaderName::from_bytes(option.as_bytes())
+        {
+            named.insert(name, ());
+        }
+    }
+    named
 }
 
 /// The members of a list-based field (RFC 9110, section 5.6.1), as bytes, so that one member that isn't valid text
@@ -140,6 +155,13 @@ mod tests {
         headers.insert(header::CONNECTION, HeaderValue::from_bytes(b"\xff,x-hop").unwrap());
         strip_hop_by_hop(&mut headers, |_| false, |_, _| {});
         assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn an_option_may_be_said_often_and_in_any_case_and_name_what_is_not_there() {
+        let (next, left) =
+            stripped(&[("connection", "X-Hop, x-hop, x-absent, , upgrade"), ("connection", "x-HOP"), ("x-hop", "1")]);
+        assert_eq!((next, left), (NextHop::default(), vec![]));
     }
 
     #[test]
