@@ -3,6 +3,12 @@
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use skybridge_core::strip_hop_by_hop;
 
+/// What CGI would make the address of the proxy by which an upstream asks others (`HTTP_PROXY`), of a client's choice.
+pub(crate) const PROXY: HeaderName = HeaderName::from_static("proxy");
+
+/// How many protocols an answer may name.
+const MAX_PROTOCOLS: usize = 16;
+
 /// How many of these proxies a request may have passed.
 const MAX_PROXIES: usize = 16;
 
@@ -10,6 +16,7 @@ const MAX_PROXIES: usize = 16;
 /// passed on only where this side could follow.
 pub(crate) fn towards_upstream(headers: &mut HeaderMap, received: Version, can_upgrade: bool) -> Option<HeaderValue> {
     let next = strip_hop_by_hop(headers, |_| false, |_, _| {});
+    headers.remove(PROXY);
     if next.trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
@@ -33,7 +40,7 @@ pub(crate) fn towards_client(headers: &mut HeaderMap, status: StatusCode, receiv
 /// Whether an answer names protocols, and none that was not asked for.
 pub(crate) fn are_among(named: Option<&HeaderValue>, asked: &HeaderValue) -> bool {
     let is_asked = |protocol: &[u8]| members(asked).any(|asked| asked.eq_ignore_ascii_case(protocol));
-    named.is_some_and(|named| members(named).all(is_asked))
+    named.is_some_and(|named| members(named).count() <= MAX_PROTOCOLS && members(named).all(is_asked))
 }
 
 /// Those of a list (RFC 9110, section 5.6.1).
@@ -107,6 +114,24 @@ mod tests {
         let mut fields = headers(&[("te", "trailers, deflate"), ("via", "2 edge")]);
         towards_upstream(&mut fields, Version::HTTP_2, false);
         assert_eq!(lines(&fields), ["via: 2 edge", "via: 2 skybridge", "te: trailers"]);
+    }
+
+    /// It is known as httpoxy.
+    #[test]
+    fn no_client_names_the_proxy_of_the_upstream() {
+        let mut fields = headers(&[("proxy", "http://evil.test"), ("x-stays", "1")]);
+        towards_upstream(&mut fields, Version::HTTP_11, false);
+        assert_eq!(lines(&fields), ["x-stays: 1", "via: 1.1 skybridge"]);
+    }
+
+    #[test]
+    fn an_answer_names_some_of_the_protocols_that_were_asked_for_and_not_endlessly_many() {
+        let value = |value: &str| HeaderValue::from_str(value).unwrap();
+        for (named, expected) in [("b", true), ("B, a", true), ("c", false), ("a, c", false), ("", false)] {
+            assert_eq!(are_among(Some(&value(named)), &value("a, b")), expected, "{named}");
+        }
+        assert!(!are_among(None, &value("a")));
+        assert!(!are_among(Some(&value("a,".repeat(17).trim_end_matches(','))), &value("a")));
     }
 
     #[test]

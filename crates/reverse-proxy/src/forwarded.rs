@@ -68,8 +68,9 @@ impl Forwarded {
         self
     }
 
-    /// Believes what clients say, and adds to it: for a proxy that only other proxies of one's own can reach. Their
-    /// `x-forwarded-host` and `x-forwarded-proto` stay as they are.
+    /// Believes what clients say, and adds to it, in the same line: for a proxy that only other proxies of one's own can
+    /// reach. Their `x-forwarded-host` and `x-forwarded-proto` stay as they are. What is spelt otherwise, as
+    /// `x_forwarded_for` is, is removed all the same.
     #[must_use]
     pub const fn trusted(mut self) -> Self {
         self.trusted = true;
@@ -78,11 +79,12 @@ impl Forwarded {
 
     /// Of a request for this host.
     pub(crate) fn apply(&self, headers: &mut HeaderMap, extensions: &Extensions, host: Option<&HeaderValue>) {
-        if !self.trusted {
-            let claims: Vec<HeaderName> = headers.keys().filter(|name| is_claim(name)).cloned().collect();
-            for name in claims {
-                headers.remove(name);
-            }
+        let is_spelt_so =
+            |name: &HeaderName| name.as_str().bytes().all(|byte| byte == b'-' || byte.is_ascii_alphanumeric());
+        let goes = |name: &&HeaderName| is_claim(name) && !(self.trusted && is_spelt_so(name));
+        let claims: Vec<HeaderName> = headers.keys().filter(goes).cloned().collect();
+        for name in claims {
+            headers.remove(name);
         }
         if !self.x_forwarded && !self.standard {
             return;
@@ -91,7 +93,7 @@ impl Forwarded {
         let client = (self.client)(extensions).map(|client| client.to_canonical());
         if self.x_forwarded {
             if let Some(client) = client.and_then(|client| client.to_string().parse().ok()) {
-                headers.append(FOR, client);
+                add(headers, FOR, &client);
             }
             if let Some(host) = host {
                 headers.entry(HOST).or_insert_with(|| host.clone());
@@ -101,7 +103,7 @@ impl Forwarded {
         if self.standard
             && let Ok(element) = HeaderValue::from_str(&self.element(client, host))
         {
-            headers.append(header::FORWARDED, element);
+            add(headers, header::FORWARDED, &element);
         }
     }
 
@@ -120,6 +122,16 @@ impl Forwarded {
         let host = host.and_then(|host| host.to_str().ok()).filter(|host| !host.contains(['"', '\\']));
         let host = host.map(|host| format!("host=\"{host}\";")).unwrap_or_default();
         format!("for={by};{host}proto={}", self.scheme)
+    }
+}
+
+/// Adds to a list, in one line: of two, some upstreams read the first alone, which is not what this side says.
+fn add(headers: &mut HeaderMap, name: HeaderName, member: &HeaderValue) {
+    let said = headers.get_all(&name).into_iter().filter(|value| !value.is_empty());
+    let line = said.chain([member]).map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b", "[..]);
+    // What values are joined by is allowed in one.
+    if let Ok(line) = HeaderValue::from_bytes(&line) {
+        headers.insert(name, line);
     }
 }
 
@@ -185,6 +197,19 @@ mod tests {
         }
     }
 
+    /// No proxy writes it so, and the upstream would read it as what one has written.
+    #[test]
+    fn of_a_trusted_proxy_no_other_spelling_is_believed() {
+        let names = ["x_forwarded_for", "x-forwarded_proto", "x.real.ip", "x-forwarded-proto", "x-real-ip"];
+        let value = HeaderValue::from_static("1");
+        let mut headers: HeaderMap =
+            names.map(|name| (HeaderName::from_static(name), value.clone())).into_iter().collect();
+        Forwarded::x_forwarded().trusted().apply(&mut headers, &Extensions::new(), None);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["x-forwarded-proto", "x-real-ip"]);
+    }
+
     #[test]
     fn the_standard_field_quotes_what_is_no_token() {
         for (client, expected) in [
@@ -202,8 +227,9 @@ mod tests {
     fn a_trusted_proxy_is_added_to() {
         let all = applied(&Forwarded::both().trusted(), Some("192.0.2.1"));
         let of = |name: &str| all.iter().filter_map(|line| line.strip_prefix(name)).collect::<Vec<_>>();
-        assert_eq!(of("x-forwarded-for: "), ["198.51.100.7", "192.0.2.1"]);
-        assert_eq!(of("forwarded: ").len(), 2);
+        // In one line, of which the last is right: Go's `Header.Get` and others look at the first line alone.
+        assert_eq!(of("x-forwarded-for: "), ["198.51.100.7, 192.0.2.1"]);
+        assert_eq!(of("forwarded: "), ["for=198.51.100.7, for=192.0.2.1;host=\"a.test:8080\";proto=http"]);
         assert_eq!(of("x-real-ip: "), ["198.51.100.7"]);
     }
 }

@@ -12,6 +12,7 @@
 //! | `host` | the upstream's, unless [`keep_host`](ReverseProxy::keep_host) |
 //! | `via` | added both ways |
 //! | `forwarded`, `x-forwarded-*`, `x-real-ip` of a client | removed, as anybody can write them, with `_` for `-` too; [`Forwarded`] adds what is true |
+//! | `proxy` of a client (httpoxy) | removed: to CGI it would be the variable `HTTP_PROXY` |
 //! | a client that is gone | hyper drops the request, and so its exchange upstream is cancelled; the end of a body that was reset is no end. A WebSocket whose stream is reset is closed upstream within a second; one of which only one half is closed goes on |
 //! | an upstream that is silent | 504 after [`head_limit`](ReverseProxy::head_limit): 60 s |
 //! | `..` in a path, where the upstream's URL has one | 400: it would lead out of it; `%2e%2e` and `..;` too |

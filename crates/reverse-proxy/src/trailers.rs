@@ -1,6 +1,6 @@
 //! What may be said behind a body (RFC 9110, section 6.5.1), and pass.
 
-use crate::fields::is_claim;
+use crate::fields::{PROXY, is_claim};
 use http::{HeaderMap, HeaderName};
 use skybridge_core::is_hop_by_hop;
 
@@ -15,7 +15,7 @@ pub(crate) fn clean(trailers: &mut HeaderMap) {
 }
 
 fn passes(name: &HeaderName) -> bool {
-    !is_hop_by_hop(name) && !is_claim(name) && !is_of_the_head(name.as_str())
+    !is_hop_by_hop(name) && !is_claim(name) && *name != PROXY && !is_of_the_head(name.as_str())
 }
 
 /// What frames, routes, authenticates or modifies a message, or says what its body is.
@@ -43,7 +43,8 @@ mod tests {
 
     #[test]
     fn trailers_say_nothing_that_belongs_before_the_body() {
-        let forbidden = ["content-length", "transfer-encoding", "host", "connection", "te", "authorization", "cookie"];
+        let forbidden =
+            ["content-length", "transfer-encoding", "host", "connection", "te", "authorization", "cookie", "proxy"];
         let claims = ["x-forwarded-for", "x_forwarded_for", "forwarded", "x-real-ip", "via"];
         let passes = ["grpc-status", "etag", "digest", "server-timing", "x-sum", "date"];
         let all = forbidden.into_iter().chain(claims).chain(passes);
