@@ -340,6 +340,7 @@ impl TlsError {
                 Advice::NothingInCommon
             }
             Self::NoHttp2 => Advice::NotHttp2,
+            error if error.is_ech() => Advice::Ech,
             _ => return None,
         })
     }

@@ -5,7 +5,7 @@
 mod support;
 
 use skybridge_core::{
-    Answer, ConnectError, ConnectOptions, Connector, EchMode, EchStatus, Endpoints, Outcome, Phase, Route,
+    Advice, Answer, ConnectError, ConnectOptions, Connector, EchMode, EchStatus, Endpoints, Outcome, Phase, Route,
     ServiceBinding,
 };
 use skybridge_testkit::{
@@ -87,6 +87,7 @@ impl Scene {
         let error = self.world.connect_by(config, route).await.unwrap_err();
         assert_eq!((error.phase(), error.is_fatal()), (Some(Phase::Tls), false), "{error:?}");
         assert!(tls_error(&error).is_ech(), "{error:?}");
+        assert_eq!(error.advice(), Some(Advice::Ech), "{error:?}");
         run_until_idle().await;
         assert_eq!((self.world.origin.handshakes().len(), self.world.net.live_sockets()), (0, 0));
         (error, self.shown())

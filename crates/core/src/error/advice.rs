@@ -69,6 +69,8 @@ pub enum Advice {
     UnfitCertificate,
     /// The peer's keys are not the pinned ones.
     Pins,
+    /// The peer's name must be encrypted (Encrypted Client Hello), and can't be.
+    Ech,
     /// A proxy could not prove who it is.
     ProxyCertificate,
     /// TLS was spoken to a port that speaks something else.
@@ -129,7 +131,7 @@ const fn row(key: &'static str, means: &'static str, in_code: &'static str, on_c
 
 impl Advice {
     /// All of them, in the order of a request's trip.
-    pub const ALL: [Self; 50] = [
+    pub const ALL: [Self; 51] = [
         Self::Url,
         Self::Request,
         Self::NoSuchName,
@@ -158,6 +160,7 @@ impl Advice {
         Self::MustStaple,
         Self::UnfitCertificate,
         Self::Pins,
+        Self::Ech,
         Self::ProxyCertificate,
         Self::NotTls,
         Self::NothingInCommon,
@@ -265,7 +268,7 @@ impl Advice {
             Self::Cleartext => row(
                 "cleartext",
                 "The URL is an http one, and this side's own policy permits no cleartext to its host.",
-                "use `https://`, or permit it: `Egress::cleartext(Cleartext::only_to([host])?)`",
+                "use `https://`, or permit it: `ClientBuilder::cleartext` and `Egress::cleartext`, and `ConnectionSpec::CLEARTEXT` among specs",
                 "use https://, or leave out --proto =https",
             ),
             Self::SlowConnect => row(
@@ -349,8 +352,14 @@ impl Advice {
             Self::Pins => row(
                 "pins",
                 "The server is trusted, and its keys are none of those that are pinned for it.",
-                "somebody may be in between; if the server has new keys, pin those: `TlsConfig::builder().pin(host, pin)`",
+                "somebody may be in between; if the server has new keys (`TlsError::find` has them), pin those: `TlsConfig::builder().pin(host, pin)`",
                 "somebody may be in between; if the server has new keys (skybridge pins HOST prints them), pin those: --pin HOST=PIN",
+            ),
+            Self::Ech => row(
+                "ech",
+                "The server's name must be encrypted, and can't be: no keys are known for it, or the server accepts none of them.",
+                "give the server's present keys: `TlsConfig::builder().ech_keys(host, list)`, or have `Hickory` find them",
+                "give the server's present keys: --ech ecl:BASE64, or have --dns-servers find them",
             ),
             Self::ProxyCertificate => row(
                 "proxy_certificate",
@@ -367,8 +376,8 @@ impl Advice {
             Self::NothingInCommon => row(
                 "nothing_in_common",
                 "There is no version of TLS, cipher suite or kind of signature that both sides allow.",
-                "`TlsConfig::builder().versions(..)` allows other versions; TLS 1.1 and before are never spoken",
-                "--tlsv1.2, --tlsv1.3 and --tls-max set the versions; TLS 1.1 and before are never spoken",
+                "`TlsConfig::builder().versions(..)` and `specs(..)` say what is allowed; TLS 1.1 and before are never spoken",
+                "--tlsv1.2, --tlsv1.3, --tls-max and --tls-fallback set the versions; TLS 1.1 and before are never spoken",
             ),
             Self::NoCommonProtocol => row(
                 "no_common_protocol",
