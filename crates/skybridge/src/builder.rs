@@ -114,7 +114,7 @@ impl<R, D, L> ClientBuilder<R, D, L> {
     }
 
     /// Receives the events of every call and connection, unless a request's [`RequestOptions`](crate::RequestOptions)
-    /// names another.
+    /// names another. One of one's own is an [`Observe`](crate::Observe) in an `Arc`.
     pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
         self.settings.observer = Some(observer);
         self

@@ -155,8 +155,9 @@ impl fmt::Debug for Resolver {
 // === impl TlsError ===
 
 impl TlsError {
-    /// Finds the error of this crate that a foreign stack has failed by, behind what rustls, `io::Error` and the stack
-    /// have put around it: what a [standalone verifier](crate::TlsConfig::verifier) refused.
+    /// Finds the error of this crate behind another: behind that of a client of `skybridge`, a `ConnectError` or its
+    /// like; or behind what rustls, `io::Error` and a foreign stack have put around what a
+    /// [standalone verifier](crate::TlsConfig::verifier) refused.
     pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
         classify::find(error)
     }

@@ -13,6 +13,28 @@ use std::{
 ///
 /// Called by the task in which the event happens, never under a lock. It must not block.
 ///
+/// ```
+/// use skybridge_core::{Event, EventKind, Observe};
+/// use std::sync::Arc;
+///
+/// /// Tells of what may be an attack.
+/// struct Alarm;
+///
+/// impl Observe for Alarm {
+///     fn observe(&self, event: &Event<'_>) {
+///         match &event.kind {
+///             EventKind::TlsFallback { from, to, error } => eprintln!("{from} to {to}: {:?}", error.reason()),
+///             EventKind::PinsNotEnforced(told) => eprintln!("{told}"),
+///             EventKind::TlsUnverified { name } => eprintln!("{name} is not verified"),
+///             _ => {}
+///         }
+///     }
+/// }
+///
+/// let observer: Arc<dyn Observe> = Arc::new(Alarm); // for `Client::builder().observer(observer)`
+/// # let _ = observer;
+/// ```
+///
 /// A request may have an observer of its own ([`RequestOptions`](crate::RequestOptions)), in place of the client's:
 /// that one is told of the request, and of what is done for it. What happens to a connection
 /// ([`Created`](EventKind::Created), [`Draining`](EventKind::Draining), [`Closed`](EventKind::Closed)) is told to one
@@ -107,7 +129,7 @@ pub enum EventKind<'a> {
         from: &'a str,
         /// The name of the one that follows.
         to: &'a str,
-        /// How it failed.
+        /// How it failed: [`reason`](ConnectError::reason) says it in short.
         error: &'a ConnectError,
     },
     /// The peer of this attempt was let through without pins that name its host: they have expired, or a peer without
