@@ -28,9 +28,14 @@ are those of a fetch; --report writes JSON.";
 /// In front of hosts and flags: the pins of these servers are printed.
 const PINS: &str = "pins";
 
-const TELLS_PINS: &str = "Prints the pins of https servers: the path that vouches for each, whose every key is, and the lines to paste. Each is
+const TELLS_PINS: &str = "Prints the pins of https servers: the path that vouches for each, whose each key is, and the lines to paste. Each is
 connected to by the way that the flags name, up to TLS, and sent no request. Pins among the flags don't count. One
 that fails verification is exit 60, unless -k is given, and what it presents is printed. --report writes JSON.";
+
+/// What a URL is otherwise, in its help.
+const FETCHED: [&str; 2] = ["[URL]...", "What to fetch, in order. Without a scheme it is http://"];
+
+const PINNED: [&str; 2] = ["[HOST[:PORT]]...", "Whose pins to print, in order. The port is 443 unless given"];
 
 /// Why the command line is invalid.
 #[derive(Debug, PartialEq)]
@@ -78,8 +83,8 @@ pub(crate) fn read(mut arguments: Vec<OsString>) -> Result<Command, Usage> {
             None => Command::Fetch(parts),
         }),
         Err((error, arguments)) => match (error.kind(), verb) {
-            (ErrorKind::DisplayHelp, Some(PINS)) => Ok(Command::Text(help_of(PINS, "HOST", TELLS_PINS, &error))),
-            (ErrorKind::DisplayHelp, Some(_)) => Ok(Command::Text(help_of(EXPLAIN, "URL", EXPLAINS, &error))),
+            (ErrorKind::DisplayHelp, Some(PINS)) => Ok(Command::Text(help_of(PINS, PINNED, TELLS_PINS, &error))),
+            (ErrorKind::DisplayHelp, Some(_)) => Ok(Command::Text(help_of(EXPLAIN, FETCHED, EXPLAINS, &error))),
             (ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, _) => Ok(Command::Text(error.to_string())),
             _ => Err(Usage(explain(&error, &arguments))),
         },
@@ -110,10 +115,12 @@ fn tour(_: Option<&OsString>) -> Result<Command, Usage> {
 }
 
 /// The same flags, and what they are for here.
-fn help_of(verb: &str, what: &str, does: &str, help: &clap::Error) -> String {
+fn help_of(verb: &str, [what, which]: [&str; 2], does: &str, help: &clap::Error) -> String {
     let help = help.to_string();
     let rest = help.split_once("\n\nArguments:").map_or("", |(_, rest)| rest);
-    format!("{does}\n\nUsage: skybridge {verb} [OPTIONS] [{what}]...\n\nArguments:{rest}")
+    let [url, fetched] = FETCHED;
+    let rest = rest.replacen(url, what, 1).replacen(fetched, which, 1);
+    format!("{does}\n\nUsage: skybridge {verb} [OPTIONS] {what}\n\nArguments:{rest}")
 }
 
 fn explain(error: &clap::Error, arguments: &[OsString]) -> String {

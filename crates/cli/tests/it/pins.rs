@@ -44,9 +44,18 @@ async fn the_verified_path_is_printed_and_the_lines_pin_it() {
 
 #[tokio::test]
 async fn its_help_says_what_it_does() {
-    let help = skybridge(["pins", "--help"]).await;
-    assert!(help.out.starts_with("Prints the pins of https servers: "), "{}", help.out);
-    assert!(help.out.contains("\n\nUsage: skybridge pins [OPTIONS] [HOST]...\n"), "{}", help.out);
+    for flag in ["--help", "-h"] {
+        let help = skybridge(["pins", flag]).await;
+        assert!(help.out.starts_with("Prints the pins of https servers: "), "{}", help.out);
+        assert!(help.out.contains("\n\nUsage: skybridge pins [OPTIONS] [HOST[:PORT]]...\n"), "{}", help.out);
+        // It fetches nothing, and speaks TLS without a scheme as well.
+        let (arguments, _) = help.out.split_once("\n\nOptions:").unwrap();
+        assert!(
+            arguments.contains("\n  [HOST[:PORT]]...") && arguments.contains(" Whose pins to print"),
+            "{arguments}"
+        );
+        assert!(!arguments.contains("http://"), "{arguments}");
+    }
 }
 
 #[tokio::test]
