@@ -28,6 +28,10 @@
 //! verifier (`Roots::Platform`) tells no path, so pins are compared with the leaf alone, and its connections
 //! aren't coalesced.
 //!
+//! A proxy over TLS without a configuration of its own is verified by the roots of origins, and by the pins that
+//! name it. It is never shown the identity that is for origins, and origins that need not be verified don't make it
+//! trusted ([`TlsLayer::proxy_connector`]).
+//!
 //! Other stacks over rustls may verify and pin the same way, by [`TlsConfig::verifier`] or
 //! [`TlsConfig::rustls_config`]. These stand alone: all is decided within rustls' own handshake.
 //!
@@ -50,9 +54,7 @@
 //! [`TlsError::EchPublicName`]. Keys whose public name is the origin's own are of no use. A connection whose keys were
 //! rejected carries nothing, and is shown no client certificate.
 //!
-//! A proxy over TLS without a configuration of its own is verified by the roots of origins, and by the pins that
-//! name it. It is never shown the identity that is for origins, and origins that need not be verified don't make it
-//! trusted ([`TlsLayer::proxy_connector`]).
+//! # By itself
 //!
 //! ```
 //! use skybridge_core::{ConnectError, Connector, Protocol, Route, Target};
