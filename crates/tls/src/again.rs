@@ -1,4 +1,4 @@
-use crate::{TlsConfig, TlsError, ech::Offer, peer::Peer, spec};
+use crate::{TlsConfig, TlsError, ech::Offer, peer::Peer, spec, tls_connect::Learned};
 use skybridge_core::{AttemptId, ConnInfo, Endpoints, Route};
 use std::mem;
 
@@ -17,9 +17,9 @@ pub(crate) struct Again {
 pub(crate) enum Why {
     /// The server has rejected the keys, and what it gave in their place counts for one connection alone (RFC 9849,
     /// section 6.1.6), so it is kept nowhere else.
-    Ech(Box<Offer>),
-    /// The two can't agree on how to speak TLS: the next spec.
-    Spec(TlsConfig),
+    Ech(Learned),
+    /// The two can't agree on how to speak TLS by this configuration: the next spec of it.
+    Spec { before: TlsConfig, next: TlsConfig },
     /// The configuration was replaced meanwhile.
     Replaced,
 }
@@ -35,9 +35,12 @@ impl Again {
         let why = match error {
             TlsError::EchRejected { retry_configs, .. } => {
                 let name = Peer::origin(&info).ok()?.text;
-                Why::Ech(offer?.next(retry_configs.as_deref(), &name)?)
+                let offer = offer?.next(retry_configs.as_deref(), &name)?;
+                Why::Ech(Learned { config: config.clone(), offer: Some(offer) })
             }
-            error if spec::is_permitted(error) => Why::Spec(next(config, offer.as_deref())?),
+            error if spec::is_permitted(error) => {
+                Why::Spec { before: config.clone(), next: next(config, offer.as_deref())? }
+            }
             _ => return None,
         };
         Some(Self::on(info, why))

@@ -60,7 +60,7 @@ impl TlsLayer {
         if route.target.origin().scheme() == Scheme::Http {
             return Ok(None);
         }
-        self.config.get()?.outline(route).map(Some)
+        self.config.block()?.outline(route).map(Some)
     }
 
     /// TLS to the proxies of a route: with the roots, pins, TLS versions, provider and timeout of this layer.

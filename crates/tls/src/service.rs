@@ -3,7 +3,7 @@ use crate::{
     again::{Again, Why},
     config::LazyConfig,
     peer::Peer,
-    tls_connect::{Decided, HandshakeFailed, connect_error, connect_error_by, tls_connect},
+    tls_connect::{Decided, HandshakeFailed, Learned, connect_error, connect_error_by, tls_connect},
     turn,
 };
 use pin_project::pin_project;
@@ -75,30 +75,29 @@ impl<S: Connector> Shared<S> {
         mut failed: HandshakeFailed,
         again: Box<Again>,
     ) -> Result<Link<MaybeTls<S::Io>>, ConnectError> {
-        let (mut config, mut earlier, mut has_new_keys) = (self.config.clone(), Vec::new(), false);
+        let mut earlier = Vec::new();
+        // By which configuration new keys were given, if any were.
+        let mut given_by: Option<TlsConfig> = None;
         let mut next = Some(again);
         while let Some(again) = next.take() {
             let Again { route, endpoints, attempt, why } = *again;
-            let offer = match why {
-                // Keys that are given twice are not tried a third time.
-                Why::Ech(_) if has_new_keys => break,
-                Why::Ech(offer) => {
-                    has_new_keys = true;
-                    Some(offer)
+            let learned = match why {
+                Why::Ech(learned) => {
+                    // Keys that are given twice are not tried a third time.
+                    if given_by.as_ref().is_some_and(|config| config.is_of_generation_of(&learned.config)) {
+                        break;
+                    }
+                    given_by = Some(learned.config.clone());
+                    Some(learned)
                 }
-                Why::Spec(next) => {
-                    let before = config.get()?;
+                Why::Spec { before, next } => {
                     let (spec, to) = (before.spec(), next.spec());
                     let kind = EventKind::TlsFallback { from: spec, to, error: &failed.error };
                     route.ctx().emit(Some(attempt), None, kind);
                     earlier.push((Arc::clone(spec), failed.error.clone()));
-                    config = next.into();
-                    None
+                    Some(Learned { config: next, offer: None })
                 }
-                Why::Replaced => {
-                    (config, has_new_keys) = (self.config.clone(), false);
-                    None
-                }
+                Why::Replaced => None,
             };
             turn::end_of_turn().await;
             let mut inner = self.inner.lock().clone();
@@ -108,23 +107,10 @@ impl<S: Connector> Shared<S> {
             if let Err(unfit) = link.info.fit_for_tls() {
                 return Err(link.phase(Phase::Tls).fail(unfit));
             }
-            // A handshake that begins after a configuration was replaced is by the new one, from its first spec on.
-            if config.is_superseded() {
-                config = self.config.clone();
-            }
-            // What a server has said of its keys that an older one trusted counts for none of the new one.
-            let offer = if failed.error.is_superseded() {
-                (config, has_new_keys) = (self.config.clone(), false);
-                None
-            } else {
-                offer
-            };
-            let decide = |info: &ConnInfo, config: &TlsConfig| match offer {
-                Some(offer) => Ok((Peer::origin(info)?, Some(offer))),
-                None => decide(info, config),
-            };
-            let tell = |error: TlsError| connect_error_by(error, |error| after(error, &config, &earlier));
-            match tls_connect(link, decide, &config, self.limit, tell).await {
+            let tell =
+                |error: TlsError, config: &TlsConfig| connect_error_by(error, |error| after(error, config, &earlier));
+            // By the configuration that says so; once that is replaced by the new one, from its first spec on.
+            match tls_connect(link, decide, &self.config, learned, self.limit, tell).await {
                 Ok(link) if is_replaced(&link) => next = Some(Again::replaced(link.info)),
                 Ok(link) => return Ok(link),
                 Err(error) => {
@@ -153,21 +139,19 @@ fn is_replaced<I>(link: &Link<I>) -> bool {
     link.info.tls.as_ref().is_some_and(|tls| !tls.covers.is_current())
 }
 
-/// With the origin, by the keys that there are.
-fn decide(info: &ConnInfo, config: &TlsConfig) -> Result<Decided, TlsError> {
-    let peer = Peer::origin(info)?;
-    let offer = config.offer(info, &peer)?;
+/// With the origin, by the keys that it has given, or that there are.
+fn decide(info: &ConnInfo, learned: Learned) -> Result<Decided, TlsError> {
+    let (peer, Learned { config, offer }) = (Peer::origin(info)?, learned);
+    let offer = offer.map_or_else(|| config.offer(info, &peer), |offer| Ok(Some(offer)))?;
     Ok((peer, offer))
 }
 
 /// The error of a handshake with this spec, with those of the specs before it.
-fn after(source: TlsError, config: &LazyConfig, earlier: &[(Arc<str>, ConnectError)]) -> BoxError {
-    match config.get() {
-        Ok(config) if !earlier.is_empty() => {
-            FallbackFailed { spec: Arc::clone(config.spec()), source, earlier: earlier.into() }.into()
-        }
-        _ => source.into(),
+fn after(source: TlsError, config: &TlsConfig, earlier: &[(Arc<str>, ConnectError)]) -> BoxError {
+    if earlier.is_empty() {
+        return source.into();
     }
+    FallbackFailed { spec: Arc::clone(config.spec()), source, earlier: earlier.into() }.into()
 }
 
 impl<S: Connector> Service<Route> for Tls<S> {
@@ -197,7 +181,8 @@ impl<S: Connector> Service<Route> for Tls<S> {
             if let Err(unfit) = link.info.fit_for_tls() {
                 return Err(link.phase(Phase::Tls).fail(unfit));
             }
-            match tls_connect(link, decide, &shared.config, shared.limit, connect_error).await {
+            let tell = |error: TlsError, _: &TlsConfig| connect_error(error);
+            match tls_connect(link, decide, &shared.config, None, shared.limit, tell).await {
                 Ok(link) if is_replaced(&link) => {
                     let error = std::io::Error::other("the TLS settings were replaced during the handshake");
                     let failed = connect_error(TlsError::Io(error)).into();

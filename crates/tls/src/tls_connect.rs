@@ -2,7 +2,7 @@ use crate::{
     MaybeTls, TlsConfig, TlsError, again::Again, config::LazyConfig, ech::Offer, generation::tried_by,
     handshake::handshake, peer::Peer,
 };
-use skybridge_core::{BoxError, ConnInfo, ConnectError, EventKind, Io, Link, Phase, Trust, phase_timeout};
+use skybridge_core::{BoxError, ConnInfo, ConnectError, Ctx, EventKind, Io, Link, Phase, Trust, phase_timeout};
 use std::time::Duration;
 
 /// How long a handshake may take by default.
@@ -11,6 +11,14 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 /// With whom a handshake is, and what it does about the name.
 pub(crate) type Decided = (Peer, Option<Box<Offer>>);
 
+/// By which configuration a handshake is to be, and what is known by it of the server. Only together: what an older
+/// configuration has learned, from whom it trusted, counts for none that has replaced it.
+pub(crate) struct Learned {
+    pub(crate) config: TlsConfig,
+    /// `None`: nothing.
+    pub(crate) offer: Option<Box<Offer>>,
+}
+
 /// A handshake that failed, and what may be tried instead.
 pub(crate) struct HandshakeFailed {
     pub(crate) error: ConnectError,
@@ -18,28 +26,35 @@ pub(crate) struct HandshakeFailed {
 }
 
 /// Runs TLS on a link, and notes in its facts what was negotiated. `decide` says by these facts with whom, and `tell`
-/// what is said of an error.
+/// what is said of an error. All is by one configuration: what was learned counts unless that was replaced.
 pub(crate) async fn tls_connect<I: Io>(
     link: Link<I>,
-    decide: impl FnOnce(&ConnInfo, &TlsConfig) -> Result<Decided, TlsError>,
+    decide: impl FnOnce(&ConnInfo, Learned) -> Result<Decided, TlsError>,
     config: &LazyConfig,
+    learned: Option<Learned>,
     limit: Duration,
-    tell: impl FnOnce(TlsError) -> ConnectError,
+    tell: impl FnOnce(TlsError, &TlsConfig) -> ConnectError,
 ) -> Result<Link<MaybeTls<I>>, HandshakeFailed> {
+    let ctx = link.info.route.ctx().clone();
     // Before the phase: reading the roots and starting the provider are no part of a handshake.
-    let config = config.get();
+    let learned = still(learned, config, &ctx, limit).await;
     let guard = link.phase(Phase::Tls);
+    // Who was told of the phase may have replaced it. Nobody else is asked before the handshake.
+    let learned = match learned {
+        Ok(learned) => still(Some(learned), config, &ctx, limit).await,
+        error => error,
+    };
     let Link { io, mut info, .. } = link;
-    let config = match config {
-        Ok(config) => config,
+    let learned = match learned {
+        Ok(learned) => learned,
         Err(error) => return Err(guard.fail(error).into()),
     };
+    let config = learned.config.clone();
     // Not borrowed here, so that this future has no room for the peer beside the handshake's.
-    let (peer, offer) = match decide(&info, &config) {
+    let (peer, offer) = match decide(&info, learned) {
         Ok(decided) => decided,
-        Err(error) => return Err(guard.fail(tried_by(tell(error), config.generation())).into()),
+        Err(error) => return Err(guard.fail(tried_by(tell(error, &config), config.generation())).into()),
     };
-    let ctx = info.route.ctx().clone();
     match phase_timeout(&ctx, Phase::Tls, limit, handshake(io, peer, offer.as_deref(), &config, &info)).await {
         Ok(Ok((io, tls))) => {
             if tls.trust == Trust::Unverified {
@@ -53,13 +68,26 @@ pub(crate) async fn tls_connect<I: Io>(
             // Where it goes through a proxy, what has ended it may be that those settings were replaced.
             let proxies = info.proxy_settings.clone();
             let again = Again::after(&error, offer, info, &config);
-            let error = guard.fail(proxies.tried(tried_by(tell(error), config.generation())));
+            let error = guard.fail(proxies.tried(tried_by(tell(error, &config), config.generation())));
             Err(HandshakeFailed { error, again })
         }
         Err(timed_out) => {
             let timed_out = tried_by(timed_out.into(), config.generation());
             Err(guard.fail(info.proxy_settings.tried(timed_out)).into())
         }
+    }
+}
+
+/// What was learned, unless that is by a configuration that was replaced; then the present one alone.
+async fn still(
+    learned: Option<Learned>,
+    config: &LazyConfig,
+    ctx: &Ctx,
+    limit: Duration,
+) -> Result<Learned, ConnectError> {
+    match learned {
+        Some(learned) if !learned.config.is_superseded() => Ok(learned),
+        _ => Ok(Learned { config: config.present(ctx, limit).await?, offer: None }),
     }
 }
 

@@ -1,8 +1,8 @@
 use crate::{
-    MaybeTls, TlsConfig,
+    MaybeTls, TlsConfig, TlsError,
     config::LazyConfig,
     peer::Peer,
-    tls_connect::{LIMIT, connect_error, tls_connect},
+    tls_connect::{LIMIT, Learned, connect_error, tls_connect},
     turn,
 };
 use skybridge_core::{BoxFuture, ConnInfo, ConnectError, Ctx, Io, Link, TlsConnect};
@@ -79,8 +79,9 @@ impl<I: Io> TlsConnect<I> for TlsConnector {
         let (config, limit, http2) = (self.config.clone(), self.limit, self.http2);
         let name = Box::<str>::from(server_name);
         ProxyTlsConnecting(Box::pin(async move {
-            let decide = |info: &ConnInfo, _: &TlsConfig| Ok((Peer::proxy(&name, info, http2)?, None));
-            let link = tls_connect(link, decide, &config, limit, connect_error).await.map_err(|failed| failed.error)?;
+            let decide = |info: &ConnInfo, _: Learned| Ok((Peer::proxy(&name, info, http2)?, None));
+            let tell = |error: TlsError, _: &TlsConfig| connect_error(error);
+            let link = tls_connect(link, decide, &config, None, limit, tell).await.map_err(|failed| failed.error)?;
             // The handshake with the next hop is another turn's.
             turn::end_of_turn().await;
             Ok(link)

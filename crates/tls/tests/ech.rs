@@ -5,8 +5,8 @@
 mod support;
 
 use skybridge_core::{
-    Advice, Answer, ConnectError, ConnectOptions, Connector, EchMode, EchStatus, Endpoints, Outcome, Phase, Route,
-    ServiceBinding,
+    Advice, Answer, ConnectError, ConnectOptions, Connector, EchMode, EchStatus, Endpoints, Event, EventKind, Observe,
+    Outcome, Phase, Route, ServiceBinding,
 };
 use skybridge_testkit::{
     certs::Ca,
@@ -16,8 +16,14 @@ use skybridge_testkit::{
     fixtures,
     origin::{Builder, Origin},
 };
-use skybridge_tls::{TlsConfig, TlsConfigError, TlsError, TlsLayer, TlsVersion};
-use std::{sync::Arc, time::Duration};
+use skybridge_tls::{TlsConfig, TlsConfigError, TlsError, TlsHandle, TlsLayer, TlsVersion};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 use support::{ADDR, World, message, tls_error, trusting};
 use tower::Layer;
 
@@ -287,6 +293,36 @@ async fn what_was_learned_of_keys_by_settings_that_were_replaced_shows_no_name()
     let (link, ()) = tokio::join!(tls.connect(scene.route(EchMode::Offer)), replace);
     let error = link.map(drop).unwrap_err();
     assert!(tls_error(&error).is_ech(), "{error:?}");
+    assert_eq!(scene.shown(), ["public.test rejected"; 2]);
+}
+
+/// Replaces the settings when the second handshake begins.
+struct Replacing {
+    handle: TlsHandle,
+    by: TlsConfig,
+    handshakes: AtomicUsize,
+}
+
+impl Observe for Replacing {
+    fn observe(&self, event: &Event<'_>) {
+        if matches!(event.kind, EventKind::PhaseStarted(Phase::Tls)) && self.handshakes.fetch_add(1, SeqCst) == 1 {
+            self.handle.replace(self.by.clone());
+        }
+    }
+}
+
+/// What the server has said to the old settings, and the new settings, are not for one handshake.
+#[tokio::test(start_paused = true)]
+async fn settings_that_are_replaced_as_the_next_handshake_begins_decide_on_all_of_it() {
+    // By what is new another name may be the public one, or none be shown at all.
+    let scene = Scene::rejecting(|_| Vec::new());
+    let (layer, handle) = TlsLayer::replaceable(scene.config());
+    let by = trusting(&scene.root).ech_keys("a.test", &scene.keys.list()).build().unwrap();
+    let mut route = scene.route(EchMode::Offer);
+    let replacing = Replacing { handle, by, handshakes: AtomicUsize::new(0) };
+    route.target.ctx = route.target.ctx.clone().observer(Some(Arc::new(replacing)));
+    let error = layer.layer(scene.world.net.connector()).connect(route).await.map(drop).unwrap_err();
+    assert!(tls_error(&error).is_ech() && !error.is_superseded(), "{error:?}");
     assert_eq!(scene.shown(), ["public.test rejected"; 2]);
 }
 

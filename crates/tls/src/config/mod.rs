@@ -2,6 +2,7 @@ mod builder;
 mod certificates;
 mod error;
 mod fips;
+mod first_use;
 mod key_log;
 pub(crate) mod provider;
 mod roots;

@@ -1,3 +1,4 @@
+use super::first_use::FirstUse;
 use crate::{
     Pins, SkippedRoot, TlsConfigError, TlsError, TrustOutline, alpn,
     ech::{GivenKeys, Offer},
@@ -14,13 +15,11 @@ use rustls::{
     pki_types::TrustAnchor,
     time_provider::TimeProvider,
 };
-use skybridge_core::{ConnInfo, ConnectError, Phase, Runtime, sync::Mutex};
+use skybridge_core::{ConnInfo, ConnectError, Ctx, Phase, Runtime, phase_timeout, sync::Mutex};
 use std::{
     fmt,
-    sync::{
-        Arc, OnceLock, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
 };
 
 /// Roots, pins, client certificate and TLS versions. Cheap to clone; clones share their sessions.
@@ -67,7 +66,7 @@ pub(crate) struct LazyConfig(Arc<Lazy>);
 
 enum Lazy {
     Built(TlsConfig),
-    OnFirstUse { result: OnceLock<Result<TlsConfig, Arc<TlsConfigError>>>, begun: AtomicBool, build: Arc<Build> },
+    OnFirstUse(Arc<FirstUse>),
     Replaceable { by: Arc<Replaceable>, for_proxies: bool },
 }
 
@@ -81,12 +80,6 @@ struct Current {
     /// The generations before, as long as they have connections.
     older: Vec<Weak<Generation>>,
 }
-
-type Build = dyn Fn() -> Result<TlsConfig, TlsConfigError> + Send + Sync;
-
-/// The configuration can't be built.
-#[derive(Debug)]
-struct NoConfig(Arc<TlsConfigError>);
 
 /// A version of TLS.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -213,6 +206,17 @@ impl TlsConfig {
         self.0.generation.as_ref()
     }
 
+    /// Whether a handle has replaced it.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.generation().is_some_and(|generation| generation.is_superseded())
+    }
+
+    /// Whether both are of one generation, or of none.
+    pub(crate) fn is_of_generation_of(&self, other: &Self) -> bool {
+        let number = |config: &Self| config.generation().map(|generation| generation.number);
+        number(self) == number(other)
+    }
+
     pub(crate) fn pins(&self) -> &Pins {
         &self.0.pins
     }
@@ -335,17 +339,16 @@ impl fmt::Debug for TlsConfig {
 impl LazyConfig {
     /// To be built by this function on first use.
     pub(crate) fn new(build: impl Fn() -> Result<TlsConfig, TlsConfigError> + Send + Sync + 'static) -> Self {
-        let (result, begun) = (OnceLock::new(), AtomicBool::new(false));
-        Self(Arc::new(Lazy::OnFirstUse { result, begun, build: Arc::new(build) }))
+        Self(Arc::new(Lazy::OnFirstUse(Arc::new(FirstUse::new(build)))))
     }
 
     /// The same, with sessions and connections of a generation.
     fn of_generation(&self, generation: &Arc<Generation>) -> Self {
         match &*self.0 {
             Lazy::Built(config) => config.of_generation(generation).into(),
-            Lazy::OnFirstUse { build, .. } => {
-                let (build, generation) = (Arc::clone(build), Arc::clone(generation));
-                Self::new(move || Ok(build()?.of_generation(&generation)))
+            Lazy::OnFirstUse(first) => {
+                let (first, generation) = (Arc::clone(first), Arc::clone(generation));
+                Self::new(move || Ok(first.build()?.of_generation(&generation)))
             }
             Lazy::Replaceable { .. } => self.clone(),
         }
@@ -356,41 +359,53 @@ impl LazyConfig {
         Self(Arc::new(Lazy::Replaceable { by, for_proxies: false }))
     }
 
-    /// Begins to build it where that is still to be done, once, on a thread that polls no futures. Whoever needs it
-    /// before it is there waits for that.
+    /// Begins to build it where that is still to be done, on a thread that polls no futures.
     pub(crate) fn prepare(&self, runtime: &dyn Runtime) {
-        if let Lazy::OnFirstUse { begun, .. } = &*self.0
-            && !begun.swap(true, Ordering::Relaxed)
-        {
-            let own = self.clone();
-            runtime.spawn_blocking(Box::new(move || drop(own.get())));
+        if let Lazy::OnFirstUse(first) = &*self.0 {
+            first.prepare(runtime);
         }
     }
 
-    /// Builds it on first use, which may read the system's roots.
-    pub(crate) fn get(&self) -> Result<TlsConfig, ConnectError> {
+    /// The present one, for a connect. Where it is built on first use that is waited for no longer than this, or what
+    /// counts in its place: [`phase_timeout`].
+    pub(crate) async fn present(&self, ctx: &Ctx, limit: Duration) -> Result<TlsConfig, ConnectError> {
+        loop {
+            let first = match self.at_hand() {
+                Ok(config) => return Ok(config),
+                Err(first) => first,
+            };
+            // In a box, as nearly all are built when they are needed.
+            let built = Box::pin(phase_timeout(ctx, Phase::Tls, limit, first.wait(&**ctx.runtime()))).await??;
+            // It may have been replaced meanwhile.
+            if !built.is_superseded() {
+                return Ok(built);
+            }
+        }
+    }
+
+    /// Builds it on first use, which may read the system's roots: not for a poll.
+    pub(crate) fn block(&self) -> Result<TlsConfig, ConnectError> {
+        self.at_hand().or_else(|first| first.block())
+    }
+
+    /// The one that it is at present, if that is built.
+    fn at_hand(&self) -> Result<TlsConfig, Arc<FirstUse>> {
         match &*self.0 {
             Lazy::Built(config) => Ok(config.clone()),
-            Lazy::OnFirstUse { result, build, .. } => {
-                let result = result.get_or_init(|| build().map_err(Arc::new)).clone();
-                result.map_err(|error| ConnectError::new(Phase::Tls, NoConfig(error)).fatal())
-            }
+            Lazy::OnFirstUse(first) => match first.built() {
+                Some(Ok(config)) => Ok(config.clone()),
+                _ => Err(Arc::clone(first)),
+            },
             Lazy::Replaceable { by, for_proxies: false } => Ok(by.config()),
-            Lazy::Replaceable { by, for_proxies: true } => by.for_proxies(),
+            Lazy::Replaceable { by, for_proxies: true } => by.proxies().at_hand(),
         }
-    }
-
-    /// Whether it is of a generation that was replaced, and stays what it is.
-    pub(crate) fn is_superseded(&self) -> bool {
-        let Lazy::Built(config) = &*self.0 else { return false };
-        config.generation().is_some_and(|generation| generation.is_superseded())
     }
 
     /// Whether cleartext is among its specs, as it is by default.
     pub(crate) fn permits_cleartext(&self) -> bool {
         match &*self.0 {
             Lazy::Built(config) => config.permits_cleartext(),
-            Lazy::OnFirstUse { result, .. } => !matches!(result.get(), Some(Ok(config)) if !config.permits_cleartext()),
+            Lazy::OnFirstUse(first) => !matches!(first.built(), Some(Ok(config)) if !config.permits_cleartext()),
             Lazy::Replaceable { by, .. } => by.config().permits_cleartext(),
         }
     }
@@ -399,7 +414,7 @@ impl LazyConfig {
     pub(crate) fn for_proxies(&self) -> Self {
         match &*self.0 {
             Lazy::Built(config) => config.for_proxies(),
-            Lazy::OnFirstUse { result, .. } => match result.get() {
+            Lazy::OnFirstUse(first) => match first.built() {
                 Some(Ok(config)) => config.for_proxies(),
                 _ => self.clone(),
             },
@@ -439,9 +454,8 @@ impl Replaceable {
         self.0.lock().config.clone()
     }
 
-    fn for_proxies(&self) -> Result<TlsConfig, ConnectError> {
-        let proxies = self.0.lock().proxies.clone();
-        proxies.get()
+    fn proxies(&self) -> LazyConfig {
+        self.0.lock().proxies.clone()
     }
 }
 
@@ -470,25 +484,13 @@ impl fmt::Debug for LazyConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Lazy::Built(config) => config.fmt(f),
-            Lazy::OnFirstUse { result, .. } => match result.get() {
+            Lazy::OnFirstUse(first) => match first.built() {
                 Some(Ok(config)) => config.fmt(f),
                 Some(Err(error)) => error.fmt(f),
                 None => f.write_str("not built yet"),
             },
             Lazy::Replaceable { by, .. } => by.fmt(f),
         }
-    }
-}
-
-impl fmt::Display for NoConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("invalid TLS configuration")
-    }
-}
-
-impl std::error::Error for NoConfig {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.0)
     }
 }
 
