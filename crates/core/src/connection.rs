@@ -6,9 +6,11 @@ mod info;
 mod link;
 mod proxy_settings;
 mod status;
+mod tried_by;
 mod upgrade;
 mod write_failure;
 
+pub(crate) use self::tried_by::TriedBy;
 pub use self::{
     can_coalesce::{NotCoalesced, can_coalesce, can_still_coalesce},
     can_forward::{NotForwarded, can_forward},

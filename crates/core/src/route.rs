@@ -14,7 +14,7 @@ pub use self::{
 
 use crate::{
     AttemptId, ConnInfo, ConnectError, ConnectOptions, Ctx, Dial, EgressRefused, HttpVersions, Key, Link, Outcome,
-    Phase, PhaseGuard, Proxy, Scheme, Span, Target,
+    Phase, PhaseGuard, Proxy, Scheme, Span, Target, connection::TriedBy,
 };
 use std::{fmt, net::SocketAddr, sync::Arc};
 
@@ -48,6 +48,8 @@ pub struct Attempt {
     pub endpoint: Endpoint,
     /// Its number in the attempt log.
     pub id: AttemptId,
+    /// Once there is a link.
+    pub(crate) tried_by: TriedBy,
 }
 
 // === impl Route ===
@@ -115,7 +117,7 @@ impl Route {
     /// Begins an attempt to connect to this endpoint, and logs it.
     pub fn attempt(&self, endpoint: Endpoint) -> Attempt {
         let id = self.ctx().attempt_log().begin(self.to_string(), endpoint.clone(), self.ctx().runtime().now());
-        Attempt { route: self.clone(), endpoint, id }
+        Attempt { route: self.clone(), endpoint, id, tried_by: TriedBy::default() }
     }
 
     /// A link of a stream that a connector of one's own has opened by this route, to this endpoint: logged as an
@@ -161,7 +163,7 @@ impl fmt::Display for Route {
 impl Attempt {
     /// Begins a phase of this attempt.
     pub fn phase(&self, phase: Phase) -> PhaseGuard {
-        PhaseGuard::begin(self.route.ctx(), phase, Some(self.id))
+        PhaseGuard::begin(self.route.ctx(), phase, Some(self.id)).tried_by(self.tried_by.clone())
     }
 
     /// A link of a stream that a dialer of one's own has opened to the endpoint of this attempt. Its local address
@@ -176,7 +178,7 @@ impl Attempt {
     /// error with the attempt and its endpoint added.
     pub fn failed(&self, error: impl Into<ConnectError>) -> ConnectError {
         let ctx = self.route.ctx();
-        let error = error.into().in_phase(Phase::Tcp).of_attempt(self.id, ctx);
+        let error = self.tried_by.mark(error.into().in_phase(Phase::Tcp).of_attempt(self.id, ctx));
         if error.is_told_more() || !ctx.attempt_log().has_failed(self.id) {
             ctx.attempt_log().end(self.id, ctx.runtime().now(), Outcome::Failed(error.clone()));
         }

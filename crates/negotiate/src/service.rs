@@ -6,7 +6,6 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -67,18 +66,11 @@ async fn run<I, H: Handshake<I>>(
     timeout: Duration,
 ) -> Result<H::Connection, ConnectError> {
     let ctx = link.info.route.ctx().clone();
-    let (tried, settings) = (link.info.tried(), link.info.tls.as_ref().map(|tls| Arc::clone(&tls.covers)));
-    let proxies = link.info.proxy_settings.clone();
+    // An error says by which TLS it was: that below may have been ended for being replaced, or that of a proxy.
+    let tried = link.info.tried();
     match phase_timeout(&ctx, Phase::Handshake, timeout, handshake.handshake(link, &ctx)).await {
         Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(mut error)) => {
-            // The TLS below may have been ended for being replaced, or that of a proxy.
-            error = proxies.tried(error);
-            if let Some(settings) = settings {
-                error = error.by_settings(&settings);
-            }
-            Err(tried.failed(error.in_phase(Phase::Handshake)))
-        }
+        Ok(Err(error)) => Err(tried.failed(error.in_phase(Phase::Handshake))),
         // The handshake has been dropped, and its phase guard with it: nothing has recorded the failure yet.
         Err(timed_out) => Err(tried.failed(timed_out)),
     }

@@ -273,14 +273,16 @@ async fn an_error_of_a_handshake_knows_whether_the_settings_of_the_tls_below_wer
     for (covers, is_superseded) in
         [(Arc::new(Replaced) as Arc<dyn CertificateScope>, true), (Arc::new(CoversNothing), false)]
     {
-        let world = World::new();
-        let connector = world.net.connector().amend(move |info| info.tls = Some(TlsInfo::new(covers.clone())));
-        let route = world.route(HttpVersions::Any);
-        let log = route.ctx().attempt_log().clone();
-        let service = NegotiateLayer::new(Fake::Failing, Fake::Quick).layer(connector);
-        let error = service.oneshot(route).await.err().unwrap();
-        let Outcome::Failed(logged) = &log.reports()[0].outcome else { panic!("it failed") };
-        assert_eq!((error.is_superseded(), logged.is_superseded()), (is_superseded, is_superseded));
+        for fake in [Fake::Failing, Fake::Endless] {
+            let (world, covers) = (World::new(), covers.clone());
+            let connector = world.net.connector().amend(move |info| info.tls = Some(TlsInfo::new(covers.clone())));
+            let route = world.route(HttpVersions::Any);
+            let log = route.ctx().attempt_log().clone();
+            let service = NegotiateLayer::new(fake, Fake::Quick).layer(connector);
+            let error = service.oneshot(route).await.err().unwrap();
+            let Outcome::Failed(logged) = &log.reports()[0].outcome else { panic!("it failed") };
+            assert_eq!((error.is_superseded(), logged.is_superseded()), (is_superseded, is_superseded));
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 use crate::{Tls, TlsConfig, TlsConnector, TlsOutline, config::LazyConfig, tls_connect::LIMIT};
-use skybridge_core::{ConnectError, Connector, Deferred, Route, Scheme};
+use skybridge_core::{ConnectError, Connector, Ctx, Deferred, Route, Scheme};
 use std::time::Duration;
 use tower_layer::Layer;
 
@@ -32,8 +32,9 @@ impl TlsLayer {
     /// then. If that fails, every connection to an `https` origin fails with the same error.
     ///
     /// That takes some tens of milliseconds with aws-lc-rs, which gathers entropy: it is done on a thread of its own
-    /// while the first socket is opened, and the first handshake waits for what is left of it. One that isn't to wait
-    /// at all is given to [`new`](Self::new): [`build`](crate::TlsConfigBuilder::build) has done it.
+    /// ([`Runtime::spawn_blocking`](skybridge_core::Runtime)) while the first socket is opened, and the first handshake
+    /// waits for what is left of it, no longer than a handshake may take. It can be done [before](Self::prepare). One
+    /// that isn't to wait at all is given to [`new`](Self::new): [`build`](crate::TlsConfigBuilder::build) has done it.
     pub fn native() -> Self {
         Self::of(LazyConfig::default())
     }
@@ -48,11 +49,21 @@ impl TlsLayer {
     /// Whether origins of `http` pass through. If not, they are refused with
     /// [`EgressReason::Cleartext`](skybridge_core::EgressReason): see [specs](crate::TlsConfigBuilder::specs).
     pub fn permits_cleartext(&self) -> bool {
-        self.config.permits_cleartext()
+        self.config.forbids_cleartext().is_none()
+    }
+
+    /// Has the configuration built where that is done on first use, as the first connect would: on a thread of its own,
+    /// and no longer than a handshake may take.
+    ///
+    /// # Errors
+    /// When it can't be built, or wasn't in time.
+    pub async fn prepare(&self, ctx: &Ctx) -> Result<(), ConnectError> {
+        self.config.present(ctx, self.limit).await.map(drop)
     }
 
     /// What a handshake by this route with its origin would offer and ask for; `None` where the origin is not `https`.
-    /// Nothing is connected to, but a configuration that is built on first use is.
+    /// Nothing is connected to, but a configuration that is built on first use is, here and now: after
+    /// [`prepare`](Self::prepare) nothing is left of that.
     ///
     /// # Errors
     /// When that can't be built, or the origin's name is none that a certificate can have.

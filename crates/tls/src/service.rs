@@ -2,6 +2,7 @@ use crate::{
     FallbackFailed, MaybeTls, TlsConfig, TlsError,
     again::{Again, Why},
     config::LazyConfig,
+    generation::tried_by,
     peer::Peer,
     tls_connect::{Decided, HandshakeFailed, Learned, connect_error, connect_error_by, tls_connect},
     turn,
@@ -165,8 +166,9 @@ impl<S: Connector> Service<Route> for Tls<S> {
 
     fn call(&mut self, route: Route) -> Self::Future {
         let plain = route.target.origin().scheme() == Scheme::Http;
-        if plain && !self.shared.config.permits_cleartext() {
-            return TlsConnecting(State::TlsConnect(Box::pin(ready(Err(refused(&route))))));
+        if plain && let Some(config) = self.shared.config.forbids_cleartext() {
+            let refused = tried_by(refused(&route), config.generation());
+            return TlsConnecting(State::TlsConnect(Box::pin(ready(Err(refused)))));
         }
         if !plain {
             self.shared.config.prepare(&**route.ctx().runtime());

@@ -65,16 +65,11 @@ pub(crate) async fn tls_connect<I: Io>(
             Ok(Link::new(io, info))
         }
         Ok(Err(error)) => {
-            // Where it goes through a proxy, what has ended it may be that those settings were replaced.
-            let proxies = info.proxy_settings.clone();
             let again = Again::after(&error, offer, info, &config);
-            let error = guard.fail(proxies.tried(tried_by(tell(error, &config), config.generation())));
+            let error = guard.fail(tried_by(tell(error, &config), config.generation()));
             Err(HandshakeFailed { error, again })
         }
-        Err(timed_out) => {
-            let timed_out = tried_by(timed_out.into(), config.generation());
-            Err(guard.fail(info.proxy_settings.tried(timed_out)).into())
-        }
+        Err(timed_out) => Err(guard.fail(tried_by(timed_out.into(), config.generation())).into()),
     }
 }
 

@@ -78,7 +78,14 @@ async fn whether_cleartext_is_permitted_is_replaced_as_well() {
     for (config, fine) in [(None, true), (Some([ConnectionSpec::MODERN]), false), (None, true)] {
         handle.replace(config.map_or_else(permitting, |specs| trusting(&root).specs(specs).build().unwrap()));
         assert_eq!(layer.permits_cleartext(), fine);
-        assert_eq!(tls.connect(world.route("http://a.test")).await.is_ok(), fine);
+        let connected = tls.connect(world.route("http://a.test")).await.map(drop);
+        assert_eq!(connected.is_ok(), fine);
+        if let Err(error) = connected {
+            // Whoever asks after the next replacement may well be let through.
+            assert!(!error.is_superseded());
+            handle.replace(permitting());
+            assert!(error.is_superseded());
+        }
     }
     assert_eq!(world.net.opened(), 2);
 }

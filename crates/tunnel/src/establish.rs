@@ -9,8 +9,8 @@ use crate::{
 };
 use bytes::Bytes;
 use skybridge_core::{
-    ConnInfo, ConnectError, Connector, Ctx, Endpoints, EventKind, Io, Link, Phase, PhaseGuard, Protocol, Proxy,
-    ProxyKind, ProxyStep, Route, Span, TlsConnect, phase_timeout,
+    ConnInfo, ConnectError, Connector, Ctx, Endpoints, EventKind, Io, Link, Phase, Protocol, Proxy, ProxyKind,
+    ProxyStep, Route, Span, TlsConnect, phase_timeout,
 };
 use std::{
     future::{Future, poll_fn},
@@ -217,7 +217,7 @@ async fn begin_tunnel<I, J, T>(
 where
     J: Io,
 {
-    let (ctx, proxies) = (link.info.route.ctx().clone(), Arc::clone(&link.info.route.proxies));
+    let proxies = Arc::clone(&link.info.route.proxies);
     let (named, lead) = (proxies.get(proxy), http2.lead(proxy));
     if !http2.on {
         return Err(link.phase(Phase::Tunnel).fail(TunnelError::NoHttp2.into_connect_error(named)));
@@ -225,8 +225,7 @@ where
     let connection = begin_http2(link, named, settings).await?;
     let Some(stream) = connection.place() else {
         let info = connection.first_info();
-        let error = info.proxy_settings.tried(TunnelError::Closed.into_connect_error(named));
-        return Err(PhaseGuard::begin(&ctx, Phase::Tunnel, Some(info.attempt)).fail(error));
+        return Err(info.phase(Phase::Tunnel).fail(TunnelError::Closed.into_connect_error(named)));
     };
     let asked = through_http2(stream, connection.first_info(), proxy, settings, challenges);
     while_others_join(asked, &connection, lead).await
@@ -238,13 +237,13 @@ async fn begin_http2<I: Io>(
     settings: &Settings,
 ) -> Result<Arc<Connection>, ConnectError> {
     let guard = link.phase(Phase::Tunnel);
-    let (ctx, proxies) = (link.info.route.ctx().clone(), link.info.proxy_settings.clone());
+    let ctx = link.info.route.ctx().clone();
     match phase_timeout(&ctx, Phase::Tunnel, settings.limit, Connection::begin(link.io, link.info)).await {
         Ok(Ok(connection)) => {
             guard.done();
             Ok(connection)
         }
-        Ok(Err(error)) => Err(guard.fail(proxies.tried(error.into_connect_error(proxy)))),
+        Ok(Err(error)) => Err(guard.fail(error.into_connect_error(proxy))),
         Err(timed_out) => Err(guard.fail(timed_out)),
     }
 }
@@ -281,7 +280,7 @@ async fn through_http2<I, T>(
     if let Some(proxy) = info.route.proxies.get(proxy) {
         info.route.ctx().emit(Some(info.attempt), None, EventKind::AtProxy(proxy));
     }
-    let guard = PhaseGuard::begin(info.route.ctx(), Phase::Tunnel, Some(info.attempt));
+    let guard = info.phase(Phase::Tunnel);
     let (ctx, proxies, proxy_target) =
         (info.route.ctx().clone(), Arc::clone(&info.route.proxies), target_of(&info.route, proxy));
     let passed = proxy + 1;
@@ -299,7 +298,7 @@ async fn through_http2<I, T>(
             (info.tunnelled, info.proxies_passed) = (true, passed);
             Ok(Link::new(TunnelIo::boxed(io), info))
         }
-        Ok(Err(error)) => Err(guard.fail(info.proxy_settings.tried(error.into_connect_error(Some(proxy))))),
+        Ok(Err(error)) => Err(guard.fail(error.into_connect_error(Some(proxy)))),
         Err(timed_out) => Err(guard.fail(match challenges.take_refusal() {
             Some(refused) => refused.into_connect_error(Some(proxy)),
             None => {
@@ -356,7 +355,7 @@ async fn tunnel<I: Io, T: Io>(
             info.timings.set(Phase::Tunnel, Span { start, end });
             Ok(Link::new(io.rewind(rewind), info))
         }
-        Ok(Err(error)) => Err(guard.fail(info.proxy_settings.tried(error.into_connect_error(Some(proxy))))),
+        Ok(Err(error)) => Err(guard.fail(error.into_connect_error(Some(proxy)))),
         Err(timed_out) => Err(guard.fail(match challenges.take_refusal() {
             // The proxy has refused, but its response didn't end in time.
             Some(refused) => refused.into_connect_error(Some(proxy)),

@@ -1,6 +1,7 @@
+use super::TriedBy;
 use crate::{
-    Attempt, AttemptId, Certificate, ConnectionId, Endpoint, Origin, Phase, ProxyKind, ProxySettings, Route, Span,
-    StatusListener, TlsAlert,
+    Attempt, AttemptId, Certificate, ConnectError, ConnectionId, Endpoint, Origin, Phase, PhaseGuard, ProxyKind,
+    ProxySettings, Route, Span, StatusListener, TlsAlert,
 };
 use std::{
     fmt,
@@ -216,7 +217,24 @@ impl ConnInfo {
 
     /// The attempt that opened it, to report failures above the dialer that no phase guard notices.
     pub fn tried(&self) -> Attempt {
-        Attempt { route: self.route.clone(), endpoint: self.remote.clone(), id: self.attempt }
+        Attempt {
+            route: self.route.clone(),
+            endpoint: self.remote.clone(),
+            id: self.attempt,
+            tried_by: TriedBy::of(self),
+        }
+    }
+
+    /// Begins a phase of the attempt that opened it. What fails is marked [as all errors](Self::mark) are.
+    pub fn phase(&self, phase: Phase) -> PhaseGuard {
+        PhaseGuard::begin(self.route.ctx(), phase, Some(self.attempt)).tried_by(TriedBy::of(self))
+    }
+
+    /// Says of an error by which [settings of TLS](ConnectError::by_settings) it was tried: those with the proxies that
+    /// were passed, and with the origin. A [phase](Self::phase) that fails and an [attempt](Self::tried) that has failed
+    /// say so by themselves.
+    pub fn mark(&self, error: ConnectError) -> ConnectError {
+        TriedBy::of(self).mark(error)
     }
 
     /// What the origin's certificates say: see [`TlsInfo::certificates`]. None in cleartext.

@@ -50,6 +50,6 @@ impl<Io> Link<Io> {
 
     /// Begins a phase of the attempt that opened this link.
     pub fn phase(&self, phase: Phase) -> PhaseGuard {
-        PhaseGuard::begin(self.info.route.ctx(), phase, Some(self.info.attempt))
+        self.info.phase(phase)
     }
 }

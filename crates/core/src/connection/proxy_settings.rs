@@ -1,4 +1,4 @@
-use crate::{CertificateScope, ConnectError, StatusListener, TlsInfo};
+use crate::{CertificateScope, StatusListener, TlsInfo};
 use std::{
     fmt,
     sync::{Arc, Weak},
@@ -17,7 +17,7 @@ impl ProxySettings {
         }
     }
 
-    fn all(&self) -> &[Arc<dyn CertificateScope>] {
+    pub(super) fn all(&self) -> &[Arc<dyn CertificateScope>] {
         self.0.as_deref().map_or(&[], Vec::as_slice)
     }
 
@@ -30,11 +30,6 @@ impl ProxySettings {
     /// Has a connection told when one of them is replaced: see [`CertificateScope::subscribe`].
     pub fn subscribe(&self, listener: &Weak<dyn StatusListener>) {
         self.all().iter().for_each(|settings| settings.subscribe(Weak::clone(listener)));
-    }
-
-    /// Says of an error that it was [tried by them](ConnectError::by_settings).
-    pub fn tried(&self, error: ConnectError) -> ConnectError {
-        self.all().iter().fold(error, ConnectError::by_settings)
     }
 }
 

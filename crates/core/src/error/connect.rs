@@ -116,6 +116,9 @@ impl ConnectError {
     /// Says by which settings of TLS it was tried, beside those that are said already: they
     /// [know](CertificateScope::is_current) whether they are replaced.
     pub fn by_settings(self, settings: &Arc<dyn CertificateScope>) -> Self {
+        if self.0.settings.iter().any(|known| Arc::ptr_eq(known, settings)) {
+            return self;
+        }
         self.with(|repr| repr.settings.push(Arc::clone(settings)))
     }
 

@@ -1,5 +1,5 @@
 use super::phase_name::PhaseName;
-use crate::{AttemptId, ConnectError, Ctx, EventKind, Outcome};
+use crate::{AttemptId, ConnectError, Ctx, EventKind, Outcome, connection::TriedBy};
 use std::{
     fmt,
     time::{Duration, Instant},
@@ -136,6 +136,7 @@ pub struct PhaseGuard {
     attempt: Option<AttemptId>,
     start: Instant,
     ended: bool,
+    tried_by: TriedBy,
 }
 
 impl PhaseGuard {
@@ -145,7 +146,13 @@ impl PhaseGuard {
         if let Some(attempt) = attempt {
             ctx.attempt_log().reached(attempt, phase);
         }
-        Self { ctx: ctx.clone(), phase, attempt, start: ctx.runtime().now(), ended: false }
+        let (ctx, start) = (ctx.clone(), ctx.runtime().now());
+        Self { ctx, phase, attempt, start, ended: false, tried_by: TriedBy::default() }
+    }
+
+    pub(crate) fn tried_by(mut self, settings: TriedBy) -> Self {
+        self.tried_by = settings;
+        self
     }
 
     fn span(&self) -> Span {
@@ -164,11 +171,11 @@ impl PhaseGuard {
     }
 
     /// The phase failed. Returns the error with the phase, the attempt and its endpoint added, unless it names them
-    /// already.
+    /// already, and with the [settings](ConnectError::by_settings) by which the link was made that it is a phase of.
     pub fn fail(mut self, error: impl Into<ConnectError>) -> ConnectError {
         self.ended = true;
         let span = self.span();
-        let mut error = error.into().in_phase(self.phase);
+        let mut error = self.tried_by.mark(error.into().in_phase(self.phase));
         if let Some(attempt) = self.attempt {
             error = error.of_attempt(attempt, &self.ctx);
             self.ctx.attempt_log().end(attempt, span.end, Outcome::Failed(error.clone()));

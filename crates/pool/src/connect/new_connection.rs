@@ -98,11 +98,7 @@ impl<C: Send + 'static> NewConnection<C> {
         }
         drop(handle);
         connection.close(connection.close_reason());
-        let error = connection.info.proxy_settings.tried(as_connect_error(error));
-        Err(match &connection.info.tls {
-            Some(tls) => error.by_settings(&tls.covers),
-            None => error,
-        })
+        Err(connection.info.mark(as_connect_error(error)))
     }
 }
 

@@ -401,13 +401,9 @@ impl LazyConfig {
         }
     }
 
-    /// Whether cleartext is among its specs, as it is by default.
-    pub(crate) fn permits_cleartext(&self) -> bool {
-        match &*self.0 {
-            Lazy::Built(config) => config.permits_cleartext(),
-            Lazy::OnFirstUse(first) => !matches!(first.built(), Some(Ok(config)) if !config.permits_cleartext()),
-            Lazy::Replaceable { by, .. } => by.config().permits_cleartext(),
-        }
+    /// The present one, where cleartext is not among its specs. By default it is.
+    pub(crate) fn forbids_cleartext(&self) -> Option<TlsConfig> {
+        self.at_hand().ok().filter(|config| !config.permits_cleartext())
     }
 
     /// The configuration for proxies: see [`TlsConfig::for_proxies`]. One that isn't built yet serves both.
