@@ -214,7 +214,7 @@ impl<S> Client<S> {
         *head.extensions_mut() = request.extensions().clone();
         head.headers_mut().remove(http::header::CONTENT_LENGTH);
         let (explained, defaults) = (self.defaults.pool.pool.explain(&head), Arc::clone(&self.defaults));
-        async move { defaults.pool.explainer.explain(explained.await?, defaults.runtime.now()) }
+        async move { defaults.pool.explainer.explain(explained.await?, defaults.runtime.now()).await }
     }
 }
 

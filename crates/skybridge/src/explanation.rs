@@ -101,14 +101,21 @@ pub(crate) struct Explainer {
 impl Explainer {
     /// # Errors
     /// Where a request would fail before anything is connected to.
-    pub(crate) fn explain(&self, explained: skybridge_pool::Explanation, now: Instant) -> Result<Explanation, Error> {
+    pub(crate) async fn explain(
+        &self,
+        explained: skybridge_pool::Explanation,
+        now: Instant,
+    ) -> Result<Explanation, Error> {
         let skybridge_pool::Explanation { key, search, connection, outline, .. } = explained;
-        let opening = outline.map(|outline| self.opening(outline, now)).transpose();
+        let opening = match outline {
+            Some(outline) => self.opening(outline, now).await.map(Some),
+            None => Ok(None),
+        };
         let opening = opening.map_err(|error| Error::from(error).to(&key.origin))?;
         Ok(Explanation { key, search, connection, opening })
     }
 
-    fn opening(&self, outline: Outline, now: Instant) -> Result<Opening, ConnectError> {
+    async fn opening(&self, outline: Outline, now: Instant) -> Result<Opening, ConnectError> {
         let Outline { mut route, ways, told, .. } = outline;
         route.proxy_target = told.first().cloned();
         let refused = |refused: EgressRefused| ConnectError::new(Phase::Tcp, refused).fatal().on_route(&route);
@@ -129,8 +136,16 @@ impl Explainer {
             told,
             forwarded: route.is_forwarded(),
             #[cfg(feature = "tls")]
-            tls: self.tls.outline(&route)?,
+            tls: self.outline(&route).await?,
         })
+    }
+
+    #[cfg(feature = "tls")]
+    async fn outline(&self, route: &Route) -> Result<Option<skybridge_tls::TlsOutline>, ConnectError> {
+        if route.target.origin().scheme() == Scheme::Https {
+            self.tls.prepare(route.ctx()).await?;
+        }
+        self.tls.outline(route)
     }
 }
 

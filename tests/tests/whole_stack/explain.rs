@@ -118,3 +118,18 @@ async fn what_forbids_another_hosts_connection_is_told_by_its_certificate_and_pi
     assert_eq!(tls.pins.iter().map(ToString::to_string).collect::<Vec<_>>(), [NOBODYS]);
     assert_eq!(origin.connections(), 1);
 }
+
+/// Which may read the system's roots: that is done on a thread that polls nothing.
+#[tokio::test(start_paused = true)]
+async fn the_default_configuration_of_tls_is_built_by_no_poll() {
+    let world = World::new();
+    let client = world.client();
+    let mut spawned = Vec::new();
+    for url in ["http://a.test/", "https://a.test/", "https://a.test/"] {
+        let before = world.executor.spawned();
+        // A system may have no roots.
+        let _ = client.explain(&Request::get(url).body(()).unwrap()).await;
+        spawned.push(world.executor.spawned() - before);
+    }
+    assert_eq!(spawned, [0, 1, 0]);
+}
