@@ -121,8 +121,25 @@ impl Revocation {
         let (serial, issuer) = (x509::serial(certificate)?, x509::issuer_name(certificate)?);
         // Lists have it without its header.
         let issuer = AnyRef::from_der(issuer).ok()?.value();
-        let mut theirs = self.lists.iter().filter(|list| list.crl.issuer() == issuer);
-        let since = theirs.find_map(|list| Some(list.crl.find_serial(serial).ok()??.revocation_date))?;
+        let since = self.newest_of(issuer).find_map(|list| Some(list.find_serial(serial).ok()??.revocation_date))?;
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(since.as_secs()))
+    }
+
+    /// The lists of an issuer that count, the newest first. It may give out its list in parts, each with an issuing
+    /// distribution point (RFC 5280, section 5.2.5): of each part the newest, and none that is older than a whole one,
+    /// as webpki has it. Whether a part is about a certificate only webpki tells, on a path; but no other certificate
+    /// of the issuer has its number.
+    fn newest_of(&self, issuer: &[u8]) -> impl Iterator<Item = &CertRevocationList<'static>> {
+        let (mut parts, mut is_whole) = (Vec::new(), false);
+        let theirs = self.lists.iter().map(|list| &*list.crl).filter(move |list| list.issuer() == issuer);
+        theirs.filter(move |list| {
+            let part = list.issuing_distribution_point();
+            if is_whole || parts.contains(&part) {
+                return false;
+            }
+            is_whole = part.is_none();
+            parts.push(part);
+            true
+        })
     }
 }

@@ -154,6 +154,51 @@ fn what_is_no_list_is_an_error_of_the_configuration() {
     assert!(TlsConfig::builder().add_crl(&[0x30]).build().is_err());
 }
 
+/// As of those that have a path.
+#[tokio::test(start_paused = true)]
+async fn of_a_certificate_that_is_trusted_itself_the_newer_list_counts_as_well_and_of_parts_each() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["a.test"]);
+    let whole = |revoked: &[&Cert], from| root.crl(revoked.iter().copied(), (from, 4000));
+    let part = |uri: &str, revoked: &[&Cert], from| root.crl_part(uri, revoked.iter().copied(), (from, 4000));
+    let (one, other) = ("http://crl.test/1", "http://crl.test/2");
+    let itself: &[&Cert] = &[&cert];
+    for (lists, passes) in [
+        ([whole(itself, 2020), whole(&[], 2021)], true),
+        ([whole(&[], 2020), whole(itself, 2021)], false),
+        ([part(one, itself, 2020), part(one, &[], 2021)], true),
+        ([part(one, &[], 2020), part(one, itself, 2021)], false),
+        // Another part says nothing of the first, however new it is.
+        ([part(one, itself, 2020), part(other, &[], 2021)], false),
+        ([part(one, &[], 2020), part(other, itself, 2021)], false),
+        // A whole one does.
+        ([part(one, itself, 2020), whole(&[], 2021)], true),
+        ([whole(&[], 2020), part(one, itself, 2021)], false),
+        ([whole(itself, 2020), part(one, &[], 2021)], false),
+    ] {
+        let [first, second] = &lists;
+        for both in [first.clone() + second, second.clone() + first] {
+            let config = TlsConfig::builder().roots(Roots::Given(vec![cert.chain().swap_remove(0)]));
+            assert_eq!(tried(&cert, config.crl_pem(both.as_bytes())).await.is_ok(), passes, "{both}");
+        }
+    }
+}
+
+/// Its issuer may be unknown: who has signed a list about it can't be told.
+#[tokio::test(start_paused = true)]
+async fn of_a_certificate_that_is_trusted_itself_lists_say_only_that_it_is_revoked() {
+    let (root, forger) = (Ca::new("root"), Ca::new("root"));
+    let cert = root.leaf(["a.test"]);
+    let with = |list: String| {
+        TlsConfig::builder().roots(Roots::Given(vec![cert.chain().swap_remove(0)])).crl_pem(list.as_bytes())
+    };
+    tried(&cert, with(Ca::new("other").crl([], NOW)).crl_required(true)).await.unwrap();
+    tried(&cert, with(root.crl([], (2020, 2021)))).await.unwrap();
+    for list in [root.crl([&cert], (2020, 2021)), forger.crl([&cert], NOW)] {
+        assert!(refused(&cert, with(list)).await.contains("was revoked"));
+    }
+}
+
 /// It has no issuer among the roots, or not on its path: but who has revoked it is known by the list.
 #[tokio::test(start_paused = true)]
 async fn a_certificate_that_is_trusted_itself_is_refused_where_a_list_says_that_it_is_revoked() {

@@ -1,7 +1,8 @@
 use super::{Cert, CertBuilder, cert::Leaf, new_key, pin};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, RevokedCertParams, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlDistributionPoint,
+    CrlIssuingDistributionPoint, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    RevokedCertParams, date_time_ymd,
 };
 use rustls::pki_types::CertificateDer;
 use std::{
@@ -111,7 +112,22 @@ impl Ca {
 
     /// A list of revoked certificates (RFC 5280, section 5) as PEM: these are revoked since 2020-01-02. It counts from
     /// the first day of one year to that of another.
-    pub fn crl<'a>(&self, revoked: impl IntoIterator<Item = &'a Cert>, (from, to): (i32, i32)) -> String {
+    pub fn crl<'a>(&self, revoked: impl IntoIterator<Item = &'a Cert>, years: (i32, i32)) -> String {
+        self.list(revoked, years, None)
+    }
+
+    /// A part of such a list, which is given out at this URI alone (section 5.2.5).
+    pub fn crl_part<'a>(&self, uri: &str, revoked: impl IntoIterator<Item = &'a Cert>, years: (i32, i32)) -> String {
+        let distribution_point = CrlDistributionPoint { uris: vec![uri.to_owned()] };
+        self.list(revoked, years, Some(CrlIssuingDistributionPoint { distribution_point, scope: None }))
+    }
+
+    fn list<'a>(
+        &self,
+        revoked: impl IntoIterator<Item = &'a Cert>,
+        (from, to): (i32, i32),
+        issuing_distribution_point: Option<CrlIssuingDistributionPoint>,
+    ) -> String {
         let revoked = revoked.into_iter().map(|cert| RevokedCertParams {
             serial_number: cert.serial().into(),
             revocation_time: date_time_ymd(2020, 1, 2),
@@ -122,7 +138,7 @@ impl Ca {
             this_update: date_time_ymd(from, 1, 1),
             next_update: date_time_ymd(to, 1, 1),
             crl_number: vec![1].into(),
-            issuing_distribution_point: None,
+            issuing_distribution_point,
             revoked_certs: revoked.collect(),
             key_identifier_method: self.params.key_identifier_method.clone(),
         };

@@ -123,11 +123,14 @@ impl TlsConfigBuilder {
     /// Refuses what these lists say is revoked: certificate revocation lists (RFC 5280, section 5) as PEM, each signed
     /// by the issuer of the certificates that it is about. No list is ever fetched. By default there is none.
     ///
-    /// They count for each certificate below a root: the peer's own and those of its issuers. A peer's own that is
-    /// among the roots is refused where one has it; none needs to be about it. Of two lists of an issuer the newer one
-    /// counts. One that has expired, or isn't signed by the issuer, makes its certificates unknown, and the connect
-    /// fails: [`TlsError::RevocationUnknown`](crate::TlsError::RevocationUnknown). With another verifier they are an
-    /// error.
+    /// They count for each certificate below a root: the peer's own and those of its issuers. Of two lists of an issuer
+    /// the newer one counts; of one that it gives out in parts (section 5.2.5), the newer one of the same part. One that
+    /// has expired, or isn't signed by the issuer, makes its certificates unknown, and the connect fails:
+    /// [`TlsError::RevocationUnknown`](crate::TlsError::RevocationUnknown). With another verifier they are an error.
+    ///
+    /// A peer's own certificate that is among the roots is refused where such a list of its issuer, or any part, has it.
+    /// None needs to be about it, whatever is [required](Self::crl_required); as its issuer may not be known, none needs
+    /// to be signed by that, nor be in time.
     pub fn crl_pem(mut self, pem: &[u8]) -> Self {
         let mut found = 0;
         for crl in CertificateRevocationListDer::pem_slice_iter(pem) {
