@@ -1,5 +1,7 @@
 //! The sessions of foreign stacks, which are resumed no longer than the certificates are valid that were verified for
-//! them: on a resumed connection there are none, and rustls asks no verifier.
+//! them: on a resumed connection there are none, and rustls asks no verifier. Nor does it tell of which connection a
+//! ticket is. One that is read late counts as one of the peer that was verified last. To refuse tickets for a while
+//! after a renewal would end resumption for that while with every server, and close no more than that while.
 
 use crate::{
     path::Path,
@@ -199,6 +201,27 @@ mod tests {
             Ok(client.handshake_kind() == Some(HandshakeKind::Resumed))
         }
 
+        /// A handshake whose tickets haven't been read yet: whose they are, and what they are in.
+        fn unread(&self, server: &Arc<ServerConfig>) -> (ClientConnection, Vec<u8>) {
+            let client = Arc::new(self.config.rustls_config());
+            let mut client = ClientConnection::new(client, "a.test".try_into().unwrap()).unwrap();
+            let (mut server, mut back) = (ServerConnection::new(Arc::clone(server)).unwrap(), Vec::new());
+            while server.is_handshaking() {
+                client.read_tls(&mut std::mem::take(&mut back).as_slice()).unwrap();
+                client.process_new_packets().unwrap();
+                let mut there = Vec::new();
+                while client.wants_write() {
+                    client.write_tls(&mut there).unwrap();
+                }
+                server.read_tls(&mut there.as_slice()).unwrap();
+                server.process_new_packets().unwrap();
+                while server.wants_write() {
+                    server.write_tls(&mut back).unwrap();
+                }
+            }
+            (client, back)
+        }
+
         fn resumes(&self, server: &Arc<ServerConfig>) -> bool {
             self.shake_hands(self.config.rustls_config(), server)
                 .unwrap_or_else(|error| panic!("{:?}: {error}", self.version))
@@ -222,6 +245,26 @@ mod tests {
             // One that was renewed is resumed as ever.
             let renewed = world.server(30);
             assert_eq!([world.resumes(&renewed), world.resumes(&renewed)], [false, true]);
+        }
+    }
+
+    /// What is promised of them, and no more.
+    #[test]
+    fn a_ticket_that_is_read_when_its_certificate_has_expired_ends_with_what_was_verified_last() {
+        for is_renewed in [false, true] {
+            let world = World::new(TlsVersion::Tls13);
+            let server = world.server(3);
+            let (mut client, tickets) = world.unread(&server);
+            world.pass(4);
+            let renewed = is_renewed.then(|| world.server(30));
+            assert_eq!(renewed.as_ref().map(|renewed| world.resumes(renewed)), renewed.as_ref().map(|_| false));
+            client.read_tls(&mut tickets.as_slice()).unwrap();
+            client.process_new_packets().unwrap();
+            let resumed = world.shake_hands(world.config.rustls_config(), &server);
+            assert_eq!(resumed, if is_renewed { Ok(true) } else { EXPIRED });
+            // Resuming has brought another one.
+            world.pass(31);
+            assert_eq!(world.shake_hands(world.config.rustls_config(), &server), EXPIRED);
         }
     }
 

@@ -104,8 +104,8 @@ impl TlsConfig {
     /// is the same for all clones of a configuration, and another for each that is built. So other pins mean another
     /// `TlsConfig`, and no session that was made under the former ones is resumed, whoever keeps it. But what only time
     /// changes is not looked at when a session is resumed: that the certificate has expired meanwhile, which the
-    /// sessions of [`rustls_config`](Self::rustls_config) end with. Elsewhere turn resumption off, or live with a
-    /// session being resumed for up to seven days.
+    /// sessions of [`rustls_config`](Self::rustls_config) end with, but for tickets that are read late. Elsewhere turn
+    /// resumption off, or live with a session being resumed for up to seven days.
     ///
     /// It stays as it is: what a [handle](crate::TlsHandle) replaces is the configuration of our own connections.
     ///
@@ -127,15 +127,21 @@ impl TlsConfig {
     ///
     /// Sessions are kept for 256 peers, in as much memory as there is for those of our own connections
     /// ([`session_memory`](crate::TlsConfigBuilder::session_memory)) and apart from them, and are shared by all that
-    /// this configuration and its clones return. None is resumed once a certificate has expired that its peer had when
-    /// it was made. rustls tells them apart by name alone: for [partitions](skybridge_core::Partition) see
-    /// [`rustls_config_apart`](Self::rustls_config_apart). With another `resumption`, or another clock, what is said of
-    /// the [verifier](Self::verifier) holds.
+    /// this configuration and its clones return. rustls tells them apart by name alone: for
+    /// [partitions](skybridge_core::Partition) see [`rustls_config_apart`](Self::rustls_config_apart). With another
+    /// `resumption`, or another clock, what is said of the [verifier](Self::verifier) holds.
+    ///
+    /// A session ends when a certificate of its peer expires: of the certificates that were verified for that name
+    /// and were valid when its ticket was read, the first. rustls doesn't tell which connection a ticket is of. So
+    /// where it is read when the certificate of its connection has expired, and the name was verified by a renewed one
+    /// since, it ends with that one; and likewise where the name was one too many of the 256 in between, and was
+    /// verified anew. Such a session may be resumed for up to seven days after its own certificate has expired. A
+    /// server sends tickets right after the handshake, so that this takes a client that leaves them unread.
     pub fn rustls_config(&self) -> ClientConfig {
         self.standalone().client.clone()
     }
 
-    /// As [`rustls_config`](Self::rustls_config), with sessions of its own: for a
+    /// As [`rustls_config`](Self::rustls_config), with sessions of its own, which end as those do: for a
     /// [partition](skybridge_core::Partition), as to a server that tracks its clients a session is as good as a cookie.
     pub fn rustls_config_apart(&self) -> ClientConfig {
         self.standalone().apart()
