@@ -183,3 +183,49 @@ impl fmt::Debug for Connections {
         f.debug_struct("Connections").field("fate", &self.fate).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<ConnectionStatus>>);
+
+    impl StatusListener for Told {
+        fn notify(&self, status: ConnectionStatus) {
+            self.0.lock().push(status);
+        }
+    }
+
+    impl Told {
+        fn subscribed_to(generation: &Generation) -> Arc<Self> {
+            let told = Arc::new(Self::default());
+            let weak = Arc::downgrade(&told);
+            generation.subscribe(weak);
+            told
+        }
+    }
+
+    #[test]
+    fn what_was_drained_or_closed_is_not_kept_by_a_later_replacement() {
+        use OlderConnections::{Close, Drain, Keep};
+        for (fates, drains, cuts) in [
+            (&[Keep][..], false, false),
+            (&[Keep, Keep], false, false),
+            (&[Keep, Drain], true, false),
+            (&[Drain, Keep], true, false),
+            (&[Drain, Close], true, true),
+            (&[Close, Keep], true, true),
+            (&[Close, Drain], true, true),
+        ] {
+            let generation = Generation::new(1);
+            let (before, cut) = (Told::subscribed_to(&generation), generation.cut(true));
+            fates.iter().for_each(|fate| generation.supersede(*fate));
+            // Also of one that comes after all of them.
+            let (after, of_proxy) = (Told::subscribed_to(&generation), generation.cut(false));
+            let told = [before, after].map(|told| !told.0.lock().is_empty());
+            assert_eq!((told, generation.is_superseded()), ([drains; 2], true), "{fates:?}");
+            assert_eq!([cut, of_proxy].map(|cut| cut.check().is_err()), [cuts; 2], "{fates:?}");
+        }
+    }
+}

@@ -21,7 +21,9 @@ use std::{fmt, sync::Arc};
 /// those that are there end like that, each in its time, and no other joins them.
 ///
 /// What is spoken in cleartext is of no generation: where the new configuration doesn't
-/// [permit](crate::TlsConfigBuilder::specs) it nothing more is opened, and what is open is used on.
+/// [permit](crate::TlsConfigBuilder::specs) it nothing more is opened, and what is open is used on. A client of
+/// `skybridge` asks the configuration that there is when the client is built as well: what that doesn't permit no later
+/// one does.
 ///
 /// ```
 /// use skybridge_tls::{Roots, TlsConfig, TlsLayer};

@@ -57,8 +57,8 @@ impl TlsConnector {
 }
 
 impl TlsConnector {
-    /// Offers HTTP/2 too, where a tunnel is wanted of the last proxy: for a tunnel layer that speaks it. A proxy that
-    /// forwards requests is spoken to by HTTP/1.1.
+    /// Offers HTTP/2 too, to each proxy that a tunnel is wanted of: for a tunnel layer that speaks it. One that forwards
+    /// requests is offered it where these [leave the version open](skybridge_core::HttpVersions::Any).
     pub fn http2(mut self) -> Self {
         self.http2 = Some(true);
         self

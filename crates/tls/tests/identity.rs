@@ -7,6 +7,7 @@ use base64::Engine as _;
 use skybridge_core::{Advice, ConnectOptions, Connector, Partition, TlsConnect};
 use skybridge_testkit::{
     certs::{Ca, Cert},
+    ech::EchKeys,
     fixtures,
     net::Conn,
     origin::{Builder, Origin},
@@ -21,7 +22,10 @@ use skybridge_tls::{
         server::danger::{ClientCertVerified, ClientCertVerifier},
     },
 };
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
 use support::{ADDR, World, message, tls_error, trusting};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
 use tokio_rustls::TlsAcceptor;
@@ -162,7 +166,7 @@ async fn what_a_peer_accepts_is_told_by_the_issuers_of_the_chain_and_by_the_kind
         });
         let mut trusted = RootCertStore::empty();
         trusted.add(clients.der()).unwrap();
-        let asks = TakesAny { issuers: trusted.subjects(), schemes: vec![takes] };
+        let asks = TakesAny { issuers: trusted.subjects(), schemes: vec![takes], taken: Arc::default() };
         let (seen, client_auth) = asked_by(asks, &config.build().unwrap(), &cert).await;
         assert_eq!(*known.lock().unwrap(), [fine], "{takes:?}");
         assert_eq!((seen, client_auth), (fine.then(|| below.chain()), fine), "{takes:?}");
@@ -252,12 +256,14 @@ const OF_RSA: &str = include_str!("identities/rsa.v1.pem");
 struct TakesAny {
     issuers: Vec<DistinguishedName>,
     schemes: Vec<SignatureScheme>,
+    /// How many it was shown.
+    taken: Arc<AtomicUsize>,
 }
 
 impl TakesAny {
     fn new() -> Self {
         let schemes = aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes();
-        Self { issuers: Vec::new(), schemes }
+        Self { issuers: Vec::new(), schemes, taken: Arc::default() }
     }
 }
 
@@ -276,6 +282,7 @@ impl ClientCertVerifier for TakesAny {
         _: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        self.taken.fetch_add(1, SeqCst);
         Ok(ClientCertVerified::assertion())
     }
 
@@ -336,6 +343,33 @@ async fn keys_of_each_format_and_certificates_of_version_1_are_shown() {
             assert_eq!(seen.unwrap(), [der(chain)]);
             assert!(client_auth);
         }
+    }
+}
+
+/// It has proved to be the public name alone.
+#[tokio::test(start_paused = true)]
+async fn who_rejects_the_keys_of_an_encrypted_name_is_shown_no_certificate() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["a.test", "public.test"]);
+    for (is_encrypted, shown) in [(false, 1), (true, 0)] {
+        let config = trusting(&root).client_auth_pem(OF_EC.as_bytes(), SEC1.as_bytes());
+        let keys = EchKeys::new("public.test").list();
+        let config = if is_encrypted { config.ech_keys("a.test", &keys) } else { config }.build().unwrap();
+        let (world, asks) = (World::h1(&cert), TakesAny::new());
+        let taken = Arc::clone(&asks.taken);
+        let server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let server = server.with_safe_default_protocol_versions().unwrap().with_client_cert_verifier(Arc::new(asks));
+        let server = Arc::new(server.with_single_cert(cert.chain(), cert.key()).unwrap());
+        let addr = "192.0.2.2:443";
+        let listener = world.net.listen(addr.parse().unwrap());
+        let route = fixtures::route("https://a.test", [addr], world.executor.ctx());
+        let accepting = async {
+            let (conn, _) = listener.accept().await;
+            TlsAcceptor::from(server).accept(conn).await.map(drop)
+        };
+        let (link, accepted) = tokio::join!(world.connect_by(&config, route), accepting);
+        assert_eq!((taken.load(SeqCst), link.is_ok(), accepted.is_ok()), (shown, !is_encrypted, !is_encrypted));
+        assert!(link.err().is_none_or(|error| matches!(tls_error(&error), TlsError::EchRejected { .. })));
     }
 }
 

@@ -212,6 +212,21 @@ async fn the_proxy_connector_has_all_else_of_its_layer_whether_that_verifies_or_
     let _ = std::fs::remove_file(&key_log);
 }
 
+/// The way to it was opened by a layer below, which alone can open another.
+#[tokio::test(start_paused = true)]
+async fn a_proxy_is_spoken_to_by_the_first_spec_alone() {
+    let root = Ca::new("root");
+    let specs = || [ConnectionSpec::RESTRICTED, ConnectionSpec::MODERN];
+    for insecure in [false, true] {
+        let config = if insecure { trusting(&root).insecure() } else { trusting(&root) };
+        let world = World::new(Origin::h1().tls(&root.leaf(["proxy.test"])).tls12());
+        let config = config.specs(specs()).build().unwrap();
+        let error = by_proxy_connector(config, &world).await.unwrap_err();
+        assert!(matches!(tls_error(&error), TlsError::Handshake(_)), "{error:?}");
+        assert_eq!((world.net.opened(), world.origin.handshakes().len()), (1, 0), "{insecure}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_proxy_connector_checks_the_pins_of_the_proxys_name() {
     let root = Ca::new("root");

@@ -1,8 +1,8 @@
 //! The configuration of TLS is replaced while a client is in use.
 
 use skybridge::{
-    Client, OlderConnections, PoolConfig, Proxy, ResponseExt, Roots, TlsConfig, TlsConnector, TlsHandle, TlsLayer,
-    types::TlsInfo,
+    Client, ConnectionSpec, OlderConnections, PoolConfig, Proxy, ResponseExt, Roots, TlsConfig, TlsConnector,
+    TlsHandle, TlsLayer, types::TlsInfo,
 };
 use skybridge_testkit::{
     certs::{Ca, Cert},
@@ -259,5 +259,28 @@ async fn connections_through_a_proxy_end_with_the_tls_of_that_proxy() {
             assert!(ends.iter().all(|line| line.ends_with("tls_replaced")), "{ends:?}");
             drop(proxy);
         }
+    }
+}
+
+/// A client asks as it is built what is permitted, so that it looks up no name for nothing.
+#[tokio::test(start_paused = true)]
+async fn cleartext_that_a_client_was_built_without_is_permitted_by_no_later_configuration() {
+    let (world, root) = (World::new(), Ca::new("root"));
+    let _origin = Origin::h1().serve_on(world.listen());
+    let trusting = || TlsConfig::builder().roots(Roots::Given(vec![root.der()]));
+    let permitting = || trusting().build().unwrap();
+    let without = || trusting().specs([ConnectionSpec::MODERN]).build().unwrap();
+    for (first, second, expected) in
+        [(permitting(), without(), [true, false, true]), (without(), permitting(), [false, false, false])]
+    {
+        let (layer, handle) = TlsLayer::replaceable(first.clone());
+        let client = world.builder().tls(layer).build();
+        let mut got = Vec::new();
+        for config in [None, Some(second), Some(first)] {
+            config.into_iter().for_each(|config| handle.replace(config));
+            got.push(client.get("http://a.test/").await.is_ok());
+            client.evict_all();
+        }
+        assert_eq!(got, expected);
     }
 }

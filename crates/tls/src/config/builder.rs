@@ -175,7 +175,8 @@ impl TlsConfigBuilder {
     /// A certificate that says of itself that it is stapled (must-staple, RFC 7633) is refused without a good staple
     /// whatever is set here: [`TlsError::MustStaple`](crate::TlsError::MustStaple). Its owner has asked for that, so
     /// that whoever has stolen the key gains nothing by leaving out the proof that it is revoked. Firefox does so too;
-    /// OkHttp and curl don't. Another verifier decides by itself, and what isn't verified needs none.
+    /// OkHttp and curl don't. Another verifier decides by itself, so that it is an
+    /// error to require one of it, and what isn't verified needs none.
     pub fn require_staple(mut self, required: bool) -> Self {
         self.revocation.staple = required;
         self
@@ -214,7 +215,8 @@ impl TlsConfigBuilder {
     /// Chooses the client certificate for each peer that requests one, from what it says of itself: for `None` it is
     /// shown none. This alone decides then: what the methods above were given is shown to nobody.
     ///
-    /// It is called within a handshake, so it must not block. It is not called for a resumed connection, which has the
+    /// It is called within a handshake, so it must not block; also for a peer that is shown nothing then, as it has
+    /// rejected Encrypted Client Hello. It is not called for a resumed connection, which has the
     /// certificate of the one that its session is of; sessions are kept apart by all that a [request](IdentityRequest)
     /// says of who the peer is. The proxies of a [layer](crate::TlsLayer::proxy_connector) for origins are shown none.
     ///
@@ -422,7 +424,8 @@ impl TlsConfigBuilder {
     /// that name is never read: nobody but who writes the configuration turns this on. It also holds for the proxies
     /// that this configuration serves.
     ///
-    /// Nothing else changes by it. Where a line can't be written, the connection goes on.
+    /// Nothing else changes by it. Where a line can't be written, the connection goes on. Each is written within the
+    /// handshake, whose thread waits for the file.
     pub fn key_log_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.key_log = Some(KeyLogTo::Path(path.into()));
         self

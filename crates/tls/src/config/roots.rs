@@ -18,7 +18,8 @@ pub enum Roots {
     #[cfg(feature = "webpki-roots")]
     WebPki,
     /// The system's own verifier decides, by rules of its own. It doesn't say by which path: pins apply to the leaf
-    /// alone, and no connection is coalesced.
+    /// alone, and no connection is coalesced. It is asked within the handshake, whose thread waits for it: macOS and
+    /// Windows may look for what is missing on the network.
     #[cfg(feature = "platform-verifier")]
     Platform,
     /// These certificates.

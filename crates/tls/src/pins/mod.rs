@@ -407,6 +407,19 @@ mod tests {
     }
 
     #[test]
+    fn pins_hold_until_their_end_and_without_a_clock_for_ever() {
+        let (key, end) = (Pin::of_key(&[b"key"]), 1_800_000_000);
+        let set = Pins::new().pin("a.test", PIN).unwrap();
+        let mut pins = Pins::new();
+        pins.extend(set.until(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(end)));
+        let at = |secs| Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(secs)));
+        for (now, holds) in [(None, true), (at(0), true), (at(end), true), (at(end + 1), false)] {
+            assert_eq!(pins.check("a.test", &[key], now).is_err(), holds, "{now:?}");
+            assert_eq!(pins.not_enforced("a.test", &[key], now).is_empty(), holds, "{now:?}");
+        }
+    }
+
+    #[test]
     fn the_pins_of_all_matching_patterns_are_accepted() {
         let [right, wrong] = [b"right", b"wrong"].map(|key| Pin::of_key(&[key]));
         let pins = Pins::new().pin("a.test", &wrong.to_string()).unwrap();
