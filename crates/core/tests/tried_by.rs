@@ -53,7 +53,8 @@ fn broken() -> ConnectError {
 
 #[tokio::test(start_paused = true)]
 async fn each_way_to_fail_says_by_which_settings_the_link_was_made() {
-    let ways: [(&str, fn(&Link<()>) -> ConnectError); 5] = [
+    type Way = (&'static str, fn(&Link<()>) -> ConnectError);
+    let ways: [Way; 5] = [
         ("a phase of the link", |link| link.phase(Phase::Handshake).fail(broken())),
         ("a phase by its facts", |link| link.info.phase(Phase::Tunnel).fail(broken())),
         ("a phase of its attempt", |link| link.info.tried().phase(Phase::Tls).fail(broken())),
