@@ -67,6 +67,7 @@ mod settings;
 mod shared;
 mod small_frames;
 mod stream_limit;
+mod stream_queue;
 mod strikes;
 mod unsent;
 mod upload;

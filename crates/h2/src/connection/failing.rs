@@ -64,7 +64,7 @@ where
                 (upload, writes)
             }
             Exchange::Failed(failed) => return failed,
-            Exchange::Idle | Exchange::Uploading(_) | Exchange::AwaitingSettings(_) => (None, 0),
+            Exchange::Idle | Exchange::Uploading(_) | Exchange::Unopened(_) => (None, 0),
         };
         let failed = match stop {
             Stop::Stream(error) => {
