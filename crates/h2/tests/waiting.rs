@@ -226,6 +226,19 @@ async fn a_peer_that_allows_no_stream_and_is_gone_is_found_out() {
     assert_eq!(failed.error.delivery(), Delivery::Unsent);
 }
 
+/// The h2 crate has it by then, and opens its stream before it resets that: no stream is passed over.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_given_up_before_it_is_written_is_sent_and_reset() {
+    let (world, mut peer) = narrow(H2::new(), 2).await;
+    for path in ["/given-up", "/too"] {
+        let mut client = world.handle();
+        ready(&mut client).await.unwrap();
+        client.start(get(path));
+    }
+    run_until_idle().await;
+    assert_eq!(seen(&mut peer).await, ["1 /given-up", "3 /too", "1 reset", "3 reset"]);
+}
+
 /// What the peer has received: the paths, and which streams were reset.
 type Received = Arc<Mutex<(Vec<String>, usize)>>;
 
