@@ -6,6 +6,7 @@ mod info;
 mod link;
 mod proxy_settings;
 mod status;
+mod tls_info;
 mod tried_by;
 mod upgrade;
 mod write_failure;
@@ -16,10 +17,11 @@ pub use self::{
     can_forward::{NotForwarded, can_forward},
     certificate::{Certificate, CertificateKey, SubjectName},
     fit::{Lost, Unfit},
-    info::{CertificateScope, ConnInfo, EchStatus, Protocol, Timings, TlsInfo, Trust},
+    info::{ConnInfo, Protocol, Timings},
     link::Link,
     proxy_settings::ProxySettings,
     status::{CloseReason, ConnectionStatus, StatusListener, StatusSender},
+    tls_info::{CertificateScope, EchStatus, TlsInfo, Trust},
     upgrade::{Upgrade, Upgraded},
     write_failure::WriteFailure,
 };
