@@ -38,6 +38,8 @@ struct Way {
     upload: bool,
     /// It is answered with 408 at first, and sent again.
     again: bool,
+    /// The connection that it is sent on takes no more when it comes there (GOAWAY, or it closes): it is sent on another.
+    moves: bool,
     /// Bytes under way in each direction, at most.
     window: usize,
 }
@@ -62,7 +64,15 @@ struct Stage {
 
 impl Way {
     fn plain(over_h2: bool) -> Self {
-        Self { over_h2, warm: false, company: Company::None, upload: false, again: false, window: 64 * 1024 }
+        Self {
+            over_h2,
+            warm: false,
+            company: Company::None,
+            upload: false,
+            again: false,
+            moves: false,
+            window: 64 * 1024,
+        }
     }
 
     fn request(self) -> Request<RequestBody> {
@@ -116,6 +126,10 @@ impl Way {
         }
         if self.company == Company::Before {
             tokio::task::yield_now().await;
+        }
+        if self.moves {
+            // It learns of that only when the request is on its way.
+            origin.drain();
         }
         let call = client.request(self.walked());
         let scenario = async move {
@@ -253,5 +267,12 @@ async fn answered_with_a_status_that_asks_for_it_again() {
         for warm in [false, true] {
             Way { again: true, warm, ..Way::plain(over_h2) }.drop_walk().await;
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn moved_to_another_connection() {
+    for over_h2 in [false, true] {
+        Way { moves: true, warm: true, ..Way::plain(over_h2) }.drop_walk().await;
     }
 }

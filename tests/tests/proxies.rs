@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use skybridge::{
-    Cause, Client, HttpVersions, Partition, PoolConfig, PoolStats, Proxy, RequestBody, RequestOptions, Roots,
-    TlsConfig, TlsError, TlsLayer,
+    Cause, Client, HttpVersions, Partition, PasswordAuth, PoolConfig, PoolStats, Proxy, RequestBody, RequestOptions,
+    Roots, TlsConfig, TlsError, TlsLayer,
     tower::service_fn,
     types::{Origin as OriginKey, ProxyHeaders},
 };
@@ -35,6 +35,8 @@ struct Way {
     proxy: fn() -> Builder,
     over_h2: bool,
     forwarded: bool,
+    /// The credentials are only shown when the proxy asks for them.
+    challenged: bool,
     /// What the proxy is asked for on each connection.
     line: &'static str,
 }
@@ -44,6 +46,7 @@ const FORWARDED: Way = Way {
     proxy: ProxyServer::http,
     over_h2: false,
     forwarded: true,
+    challenged: false,
     line: "GET http://a.test/ HTTP/1.1",
 };
 const CONNECT: Way = Way { over_h2: true, forwarded: false, line: "CONNECT a.test:80 HTTP/1.1", ..FORWARDED };
@@ -52,6 +55,7 @@ const SOCKS5: Way = Way {
     proxy: ProxyServer::socks5,
     over_h2: false,
     forwarded: false,
+    challenged: false,
     line: "SOCKS5 a.test:80",
 };
 const SOCKS4: Way =
@@ -77,7 +81,11 @@ impl Way {
         let builder = if self.over_h2 { Origin::h2c() } else { Origin::h1() };
         let origin = builder.serve_on(world.listen());
         let proxy = (self.proxy)().user("alice", "hidden").serve_on(world.net.listen(proxy_addr()), &world.net);
-        let client = world.builder().proxies([vec![Proxy::parse(self.url).unwrap()]]).build();
+        let mut way = Proxy::parse(self.url).unwrap();
+        if self.challenged {
+            way = way.auth(PasswordAuth::any("alice", "hidden"));
+        }
+        let client = world.builder().proxies([vec![way]]).build();
         Stage { world, origin, proxy, client }
     }
 
@@ -467,7 +475,9 @@ async fn after_a_proxy_that_stalls_the_next_connection_goes_through_another() {
 #[tokio::test(start_paused = true)]
 async fn a_request_is_given_up_at_every_point() {
     const STEP: Duration = Duration::from_millis(1);
-    for way in ALL {
+    // Also between the proxy's challenge and what answers it: of a tunnel, and of a request that is forwarded.
+    let challenged = [FORWARDED, CONNECT].map(|way| Way { challenged: true, ..way });
+    for way in ALL.into_iter().chain(challenged) {
         let build = async || {
             let stage = way.stage();
             for addr in [addr(), proxy_addr()] {

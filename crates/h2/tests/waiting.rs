@@ -13,7 +13,10 @@ use skybridge_testkit::{
 use std::{
     future::{Future, poll_fn},
     pin::pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::Poll,
     time::Duration,
 };
@@ -298,4 +301,45 @@ async fn one_that_waits_and_is_dropped_anywhere_leaves_nothing() {
     )
     .await;
     assert!(walked.drops > 5, "{walked:?}");
+}
+
+/// Several threads close streams and come to wait at the same time: nobody is forgotten, and some give up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_threads_get_through_few_streams() {
+    const CALLS: usize = 2000;
+    let mut world = World::new(H2::new()).await;
+    let conn = world.conn.take().unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let mut server = h2::server::Builder::new();
+        let mut server = server.max_concurrent_streams(3).handshake::<_, bytes::Bytes>(conn).await.unwrap();
+        while let Some(accepted) = server.accept().await {
+            let (_, mut respond) = accepted.unwrap();
+            let response = http::Response::builder().status(204).body(()).unwrap();
+            // One that is given up is reset by now.
+            let _ = respond.send_response(response, true);
+        }
+    });
+    let answered = Arc::new(AtomicUsize::new(0));
+    for n in 0..CALLS {
+        let (mut handle, answered) = (world.handle(), Arc::clone(&answered));
+        tasks.spawn(async move {
+            ready(&mut handle).await.unwrap();
+            handle.start(get("/"));
+            if n % 5 == 0 && !self::answered(&mut handle).await {
+                tokio::task::yield_now().await;
+                return drop(handle);
+            }
+            if n % 5 != 0 {
+                assert_eq!(response(&mut handle).await.unwrap().status(), 204);
+            }
+            answered.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+    drop(world.client);
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    assert!(answered.load(Ordering::Relaxed) >= CALLS / 5 * 4);
+    world.executor.idle().await;
 }
