@@ -38,7 +38,7 @@ struct Way {
     upload: bool,
     /// It is answered with 408 at first, and sent again.
     again: bool,
-    /// The connection that it is sent on takes no more when it comes there (GOAWAY, or it closes): it is sent on another.
+    /// The connection that it is sent on closes before it comes there: it is sent on another.
     moves: bool,
     /// Bytes under way in each direction, at most.
     window: usize,
@@ -128,8 +128,8 @@ impl Way {
             tokio::task::yield_now().await;
         }
         if self.moves {
-            // It learns of that only when the request is on its way.
-            origin.drain();
+            // The client learns of that when the request is on its way.
+            origin.close_all();
         }
         let call = client.request(self.walked());
         let scenario = async move {
@@ -166,8 +166,11 @@ impl Stage {
         // What the pool keeps is what is open, here and at the peer.
         assert_eq!(self.world.net.live_sockets(), stats.idle);
         assert_eq!(self.origin.open(), stats.idle);
-        if matches!(moment, DropPoint::Completed(_)) || self.way.over_h2 && self.way.warm {
+        if matches!(moment, DropPoint::Completed(_)) || self.way.over_h2 && self.way.warm && !self.way.moves {
             assert!(stats.idle > 0, "the connection was lost");
+        }
+        if matches!(moment, DropPoint::Completed(_)) && self.way.moves {
+            assert_eq!(self.origin.connections(), 2, "it has moved");
         }
         // A driver for each, and the one that ends what is idle for too long.
         let tasks = self.world.executor.tasks();
