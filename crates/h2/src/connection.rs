@@ -32,9 +32,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// A handle to an HTTP/2 connection. It carries one exchange at a time, concurrently with those of other handles. Until
-/// the response's head has arrived the handle owns the exchange: dropping it resets the stream with CANCEL. From then
-/// on the response's body owns it. If the request is still being sent then, that goes on in a task of its own, until
+/// A handle to an HTTP/2 connection. It carries one exchange, a request with its response, at a time, concurrently with
+/// those of other handles. Until the response's head has arrived the handle owns the exchange: dropping it resets the
+/// stream with CANCEL, or opens none if the request [still waits for one](crate#streams). From then on the response's
+/// body owns it. If the request is still being sent then, that goes on in a task of its own, until
 /// both the response and the handle are dropped.
 pub struct Http2<B: Body> {
     exchange: Exchange<B>,

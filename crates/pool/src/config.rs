@@ -40,7 +40,7 @@ pub enum AtConnectionLimit {
 /// | `max_requests` (then drained; 1 is a connection for each request) | no limit | no limit |
 /// | `max_streams` (per connection, below the peer's limit) | no limit | no limit |
 /// | `streams_before_settings` | 1 | 1 |
-/// | `connect_timeout` (plan and connect, one flight) | 30 s | 30 s |
+/// | `connect_timeout` (to plan and connect, once for all that wait for it) | 30 s | 30 s |
 /// | `connect_backoff` (after two failures in a row; doubled by each one more; less up to 50 %) | 50 ms | 50 ms |
 /// | `max_connect_backoff` (the longest) | 2 s | 2 s |
 /// | `backup_connect` (a connect that takes longer gets a second one beside it) | 2 s | 2 s |
@@ -51,6 +51,8 @@ pub enum AtConnectionLimit {
 /// | `coalesce` (use a connection for another host that it may carry) | yes | yes |
 /// | `drain_expired_certificates` (take a connection out when a certificate of its path expires) | no | no |
 /// | `drain_moved` (take a connection out when its address is no longer its origin's) | no | no |
+///
+/// *Per origin* is per [key](crate#words): an origin with the options for connecting to it.
 ///
 /// No limit is the greatest value of a setting's type: `usize::MAX`, `u64::MAX`, `u32::MAX`, [`Duration::MAX`]. Zero is
 /// never that: it is none at all, or the least there can be.
@@ -134,7 +136,7 @@ impl PoolConfig {
         self
     }
 
-    /// Idle connections per key.
+    /// Idle connections per [key](crate#words).
     pub fn max_idle_per_origin(mut self, connections: usize) -> Self {
         self.max_idle_per_origin = connections;
         self
@@ -146,13 +148,13 @@ impl PoolConfig {
         self
     }
 
-    /// Open and connecting connections per key; at least 1.
+    /// Open and connecting connections per [key](crate#words); at least 1.
     pub fn max_per_origin(mut self, connections: usize) -> Self {
         self.max_per_origin = connections.max(1);
         self
     }
 
-    /// Connects under way at once per key that requests may wait for; at least 1.
+    /// Connects under way at once that requests of one [key](crate#words) may wait for; at least 1.
     pub fn max_connecting_per_origin(mut self, connections: usize) -> Self {
         self.max_connecting_per_origin = connections.max(1);
         self
@@ -182,13 +184,14 @@ impl PoolConfig {
         self
     }
 
-    /// Requests waiting per key; those beyond it fail with `Overloaded`.
+    /// Requests waiting per [key](crate#words); those beyond it fail with [`Overloaded`](skybridge_core::Overloaded),
+    /// unsent.
     pub fn max_waiting_per_origin(mut self, requests: usize) -> Self {
         self.max_waiting_per_origin = requests;
         self
     }
 
-    /// How old a connection may become.
+    /// How old a connection may become, counted from the end of its handshake. Then it [drains](crate#words).
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = age;
         self
@@ -327,5 +330,20 @@ impl PoolConfig {
     pub fn drain_moved(mut self, drain: bool) -> Self {
         self.drain_moved = drain;
         self
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// With none of these a pool could carry nothing.
+    #[test]
+    fn what_can_not_be_zero_is_one() {
+        let config = PoolConfig::new().max_per_origin(0).max_connecting_per_origin(0).max_total(0).max_overtaking(0);
+        let PoolConfig { max_per_origin, max_connecting_per_origin, max_total, max_overtaking, .. } = config;
+        assert_eq!([max_per_origin, max_connecting_per_origin, max_total, max_overtaking], [1; 4]);
+        let config = PoolConfig::new().max_requests(0).max_streams(0).streams_before_settings(0);
+        assert_eq!((config.max_requests, config.max_streams, config.streams_before_settings), (1, 1, 1));
     }
 }

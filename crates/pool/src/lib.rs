@@ -1,10 +1,10 @@
-//! Reuses, shares and coalesces HTTP connections: [`PoolLayer`] makes a service for requests of a service that plans
-//! connections.
+//! Reuses, shares and coalesces HTTP connections: [`PoolLayer`] turns a service that plans connections, a
+//! [`Planner`](skybridge_core::Planner), into one that sends requests, a [`Pool`].
 //!
-//! It stands between `retry` and `route`: requests come from above and go out on a connection that is there, or on one
-//! that a [`Plan`](skybridge_core::Plan) of the layer below becomes. The response's body, [`PooledBody`], gives it
-//! back. It sees `core` alone, and opens no socket: the same pool is over a fake here and over TCP in a client. Its
-//! limits are a [`PoolConfig`].
+//! It stands between `skybridge-retry` and `skybridge-route`: requests come from above and go out on a connection that
+//! is there, or on one that a [`Plan`](skybridge_core::Plan) of the layer below opens. The response's body,
+//! [`PooledBody`], gives it back. The crate depends on `skybridge-core` alone and opens no socket, so the same pool
+//! works over a fake in a test and over TCP in a client. Its limits are a [`PoolConfig`].
 //!
 //! ```
 //! use skybridge_core::{ConnectError, Route};
@@ -43,9 +43,20 @@
 //! # }
 //! ```
 //!
+//! # Words
+//!
+//! - An *exchange* is a request with its response. An *exclusive* connection (HTTP/1.1) carries one at a time, a
+//!   *shared* one (HTTP/2) one on each stream.
+//! - A *key* decides which connections may carry a request: an origin (scheme, host and port) with the
+//!   [options](skybridge_core::ConnectOptions) for connecting to it. Limits *per origin* are per key.
+//! - A *lease* is an exchange's hold on its connection, or on its stream of a shared one.
+//! - To *coalesce* is to use a connection of one host for another that it is valid for too (RFC 9113, section 9.1.1).
+//! - A connection that *drains* takes no more requests, and closes when those that it carries are over.
+//! - The *reaper* is the pool's task that closes what has been idle for too long, or is too old.
+//!
 //! # How a request gets its connection
 //!
-//! 1. **Find the origin.** By the spelling of its URI, without parsing; else by its key: origin and connect options.
+//! 1. **Find the origin.** By the spelling of its URI, without parsing; else by its key.
 //! 2. **Take what is free.** Of the shared connections the one with the fewest streams, else the exclusive one
 //!    that was used last. That is a hit: it allocates nothing. What is free while others wait is theirs.
 //! 3. **Wait in the queue**, first come first served, unless it is full ([`PoolConfig::max_waiting_per_origin`]).
@@ -54,10 +65,11 @@
 //!    connect is a task of the pool's own, so that it outlives the request that began it. It
 //!    - waits, if the last ones failed, until the origin has been left alone for long enough;
 //!    - waits for a connection of its own whose peer allows no streams yet, if there is one;
-//!    - plans, and takes out the connections to where the origin is no more ([`PoolConfig::drain_moved`]);
+//!    - plans, which looks up names and chooses proxies; connections to addresses that the origin no longer has drain,
+//!      if that is wanted ([`PoolConfig::drain_moved`]);
 //!    - looks, at each address that becomes known, for a shared connection of another name that may carry this one, or
 //!      an idle one of another origin to the proxy that would forward this one's requests too: its peer is the proxy,
-//!      so it changes its origin, with its age and all that counts (`connection::lent`);
+//!      so it changes its origin, and keeps its age and what else its limits count;
 //!    - connects. One that takes long gets a second one beside it ([`PoolConfig::backup_connect`]); whoever waits is
 //!      served by the first that comes, and fails when both have failed.
 //! 5. **Serve the queue** with whatever comes first: the new connection, a stream or an exclusive connection that came
@@ -66,10 +78,12 @@
 //!    connects fail one after the other, there is one at a time, which all join, with a pause before it
 //!    ([`PoolConfig::connect_backoff`]).
 //! 6. **Make it ready.** A connection that is found dead now has carried nothing of the request: back to 2, a few
-//!    times. How it ended is in the error of a request that fails in the end, and its route learns of it.
+//!    times. How it ended is in the error of a request that fails in the end, and the route layer is told, which may
+//!    choose another address next time.
 //! 7. **Exchange.** The response goes up with the connection in its body. If it fails, what that says of other
 //!    connections is put to use: one that was dead when it was used again takes those with it that have been idle for
-//!    longer, and of one whose peer refuses every request the route learns, so that the next goes to another address.
+//!    longer, and of one whose peer refuses every request the route layer is told, so that the next goes to another
+//!    address.
 //! 8. **Give it back.** A body that is read to its end ends its lease; if the request is still being sent, a task waits
 //!    for that first. Then an exclusive connection goes to the first in the queue, or among the idle ones, or is
 //!    closed; a shared one loses a stream, which the first who waits for it gets.
@@ -82,8 +96,8 @@
 //!
 //! # When the machine has slept
 //!
-//! The runtime's clock stands still meanwhile on most systems, so no limit comes nearer, and peers or what is on the
-//! way to them may have forgotten the connections. A wall clock that is suddenly ahead by more than 5 s says so. The
+//! The runtime's clock stands still while a machine sleeps, on most systems, so no limit comes nearer, and peers or what
+//! is on the way to them may have forgotten the connections. A wall clock that is suddenly ahead by more than 5 s says so. The
 //! clocks are compared by the reaper whenever it looks, with each new connection, by the first request of an origin
 //! since the reaper's last look, and by each request for which the clock is read anyway: one with options, limits or an
 //! observer. Then exclusive connections that are idle are closed
@@ -95,6 +109,8 @@
 //! time, and the peer of a shared connection is asked then.
 //!
 //! # The modules
+//!
+//! From here on it is for those who read or change the code: none of these names is public.
 //!
 //! Whoever stands above knows those below, and not the other way round; where one below has to call one above, it
 //! calls a trait of its own.

@@ -15,7 +15,8 @@ pub struct PoolSnapshot {
     pub stats: PoolStats,
     /// Its limits.
     pub config: PoolConfig,
-    /// Permits for sockets that are taken: by connections, those that drain included, and by connects.
+    /// How many sockets count towards [`PoolConfig::max_total`]: those of connections, also of those that drain, and
+    /// one for each connect.
     pub sockets: usize,
     /// How many sockets there may be, as a connect has found no descriptor for one more; `None` while that isn't so.
     pub descriptor_limit: Option<usize>,
@@ -27,7 +28,7 @@ pub struct PoolSnapshot {
     pub more_origins: usize,
 }
 
-/// What a pool has of one key: an origin, and what is asked of its connections.
+/// What a pool has of one [key](crate#words): an origin, and what is asked of its connections.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OriginSnapshot {
@@ -43,7 +44,7 @@ pub struct OriginSnapshot {
     pub waiting: Vec<WaitingSnapshot>,
     /// How many wait.
     pub waiting_total: usize,
-    /// Whether it stands in the queue for a permit to open a socket.
+    /// Whether it waits to open a socket, as [`PoolConfig::max_total`] is reached.
     pub wants_permit: bool,
     /// How many connects failed in a row, or connections that had carried nothing ended.
     pub failures: u8,
@@ -93,8 +94,8 @@ pub struct ConnectSnapshot {
     pub began: Instant,
     /// How many requests wait for it.
     pub joined: usize,
-    /// It has no permit for a socket yet: it waits for the end of a pause after failures, or looks for a connection
-    /// that another origin can lend.
+    /// It may not open a socket yet: it waits for the end of a pause after failures, or looks for a connection of
+    /// another origin that it can use.
     pub paused: bool,
 }
 
@@ -106,8 +107,8 @@ pub struct WaitingSnapshot {
     pub since: Instant,
     /// Its call, where it is observed.
     pub call: Option<CallId>,
-    /// Whether it waits for a connect that is under way. Otherwise for what comes free: a connection, a stream, or a
-    /// permit to open one.
+    /// Whether it waits for a connect that is under way. Otherwise for what comes free: a connection, a stream, or room
+    /// to open one.
     pub joined: bool,
 }
 

@@ -2,9 +2,9 @@
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PoolStats {
-    /// Keys that the pool has anything of: a connection, a connect, a request that waits.
+    /// [Keys](crate#words) that the pool has anything of: a connection, a connect, a request that waits.
     pub origins: usize,
-    /// Connects under way: planning included.
+    /// Connects under way, from the planning of their connections on.
     pub connecting: usize,
     /// Connections that nobody uses.
     pub idle: usize,
@@ -12,7 +12,7 @@ pub struct PoolStats {
     pub active: usize,
     /// Connections that carry what they carried already, and nothing new.
     pub draining: usize,
-    /// Exchanges on shared connections.
+    /// Exchanges on shared connections (HTTP/2).
     pub streams: usize,
     /// Requests in queues.
     pub waiting: usize,
