@@ -105,7 +105,7 @@ impl<'a> CallChain<'a> {
         let options =
             self.shared.options(request.uri()).map_err(CallError::Usage)?.call(call).timeouts(self.timeouts());
         request.extensions_mut().insert(options);
-        let asked = Asked::of(request.uri(), request.headers());
+        let asked = Asked::of(request.uri(), request.headers(), self.shared.stays_here(request.uri()));
         if let Some(jar) = &self.shared.jar {
             jar.add_to(&mut request, &asked, self.shared.observer.runtime.wall_now());
         }

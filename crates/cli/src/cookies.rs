@@ -14,9 +14,10 @@ use skybridge::types::sync::Mutex;
 use std::{
     fs::{self, OpenOptions},
     io::{self, ErrorKind, Read, Write},
-    path::{Path, PathBuf},
+    path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
+use tempfile::Builder;
 
 /// How many are kept in all, and of one domain. The oldest go first.
 const MOST: usize = 3_000;
@@ -34,6 +35,13 @@ pub(crate) struct Jar {
     cookies: Mutex<Vec<Cookie>>,
 }
 
+/// What became of a file with cookies.
+pub(crate) struct Loaded {
+    pub(crate) is_there: bool,
+    /// The first line that looks like a cookie and isn't kept, counted from 1, and why it isn't.
+    pub(crate) passed_over: Option<(usize, &'static str)>,
+}
+
 /// Where a request goes.
 pub(crate) struct Asked {
     host: String,
@@ -49,33 +57,34 @@ pub(crate) struct Noted {
 }
 
 impl Jar {
-    /// Adds those of a file; `-` is stdin. As with curl, one that isn't there has none. Whether it is.
+    /// Adds those of a file; `-` is stdin. As with curl, one that isn't there has none.
     ///
     /// # Errors
     /// When it can't be read.
-    pub(crate) fn load(&self, path: &Path, junks_sessions: bool, now: SystemTime) -> io::Result<bool> {
+    pub(crate) fn load(&self, path: &Path, junks_sessions: bool, now: SystemTime) -> io::Result<Loaded> {
+        let none = |is_there| Ok(Loaded { is_there, passed_over: None });
         let text = match path.to_str() {
-            Some("") => return Ok(true),
+            Some("") => return none(true),
             Some("-") => {
                 let mut text = Vec::new();
                 io::stdin().lock().read_to_end(&mut text)?;
                 text
             }
             // Reading a folder has an error of its own on each system.
-            _ if path.is_dir() => return Ok(false),
+            _ if path.is_dir() => return none(false),
             _ => match fs::read(path) {
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::NotFound => return none(false),
                 read => read?,
             },
         };
         let now = seconds(now);
         let mut kept = self.cookies.lock();
-        let read = file::read(&text, now).into_iter();
-        for cookie in read.filter(|cookie| cookie.expires.is_some() || !junks_sessions) {
+        let file::Read { cookies, passed_over } = file::read(&text, now);
+        for cookie in cookies.into_iter().filter(|cookie| cookie.expires.is_some() || !junks_sessions) {
             // Files are trusted: they tell what was kept once.
             let _ = keep(&mut kept, cookie, now, true);
         }
-        Ok(true)
+        Ok(Loaded { is_there: true, passed_over })
     }
 
     /// Adds to a request what belongs to it, in front of what it has.
@@ -145,19 +154,24 @@ impl Jar {
 }
 
 impl Asked {
-    /// As curl, by the `host` that the request says.
-    pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Self {
+    /// As curl, by the `host` that the request says. That says nothing of where the request goes: what goes in cleartext
+    /// is secure if `stays_here`, within this machine, and is for this machine too.
+    pub(crate) fn of(uri: &Uri, headers: &HeaderMap, stays_here: bool) -> Self {
         let said = headers.get(HOST).and_then(|host| host.to_str().ok()?.parse::<http::uri::Authority>().ok());
         let host = said.as_ref().map(|authority| authority.host()).or(uri.host()).unwrap_or_default();
         let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
-        // What doesn't leave this machine isn't read on the way.
-        let is_secure = uri.scheme_str() == Some("https") || matches!(&*host, "localhost" | "127.0.0.1" | "::1");
+        let is_secure = uri.scheme_str() == Some("https") || (stays_here && is_this_machine(&host));
         Self { host, path: uri.path().to_owned(), is_secure }
     }
 
     fn site(&self) -> Site<'_> {
         Site { host: &self.host, path: &self.path, is_secure: self.is_secure }
     }
+}
+
+/// As curl knows it, by name or address.
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    matches!(host, "localhost" | "127.0.0.1" | "::1")
 }
 
 /// Keeps a cookie; one of the past removes another. Returns for whom it is kept.
@@ -192,29 +206,36 @@ fn is_over(cookie: &Cookie, now: i64) -> bool {
     cookie.expires.is_some_and(|expires| expires < now)
 }
 
-/// Beside the file, and then in its place. Cookies are secrets: nobody else reads one that is new.
+/// Beside the file, and then in its place. The name beside it is nobody's: what a run that was killed has left behind is
+/// neither in the way nor written to.
 fn replace(path: &Path, there: Option<&fs::Metadata>, text: &[u8]) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.tmp", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside)?;
-    let mut write = || {
-        file.write_all(text)?;
-        if let Some(there) = there {
-            file.set_permissions(there.permissions())?;
-        }
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    };
-    let written = write();
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
+    if there.is_some() {
+        // As with curl, one that may not be written stays as it is, though its folder would let another take its place.
+        OpenOptions::new().write(true).open(path)?;
     }
-    written
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut beside = Builder::new().prefix(".cookies-").suffix(".tmp").make_in(folder, |name| {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(name)
+    })?;
+    beside.write_all(text)?;
+    #[cfg(unix)]
+    there.map_or(Ok(()), |there| let_group(beside.as_file(), there))?;
+    beside.as_file().sync_all()?;
+    beside.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// Cookies are secrets: what its group may do with the old file stays, where it is the same group, and nobody else may
+/// do anything. curl lets everybody read whom its first jar lets, which is by the umask.
+#[cfg(unix)]
+fn let_group(new: &fs::File, old: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let is_same = new.metadata().map(|new| (new.uid(), new.gid()) == (old.uid(), old.gid()))?;
+    let mode = if is_same { 0o600 | old.permissions().mode() & 0o060 } else { 0o600 };
+    new.set_permissions(fs::Permissions::from_mode(mode))
 }
 
 fn seconds(now: SystemTime) -> i64 {
@@ -228,7 +249,7 @@ mod tests {
     use std::time::Duration;
 
     fn asked(url: &str) -> Asked {
-        Asked::of(&url.parse().unwrap(), &HeaderMap::new())
+        Asked::of(&url.parse().unwrap(), &HeaderMap::new(), false)
     }
 
     fn at(seconds: u64) -> SystemTime {
@@ -310,12 +331,13 @@ mod tests {
         set(&jar, "http://a.test/", &["a=1", "b=2; max-age=10"], 0);
         jar.write(&path, at(0)).unwrap();
         #[cfg(unix)]
-        {
+        for (mode, expected) in [(None, 0o600), (Some(0o640), 0o640), (Some(0o644), 0o640), (Some(0o666), 0o660)] {
             use std::os::unix::fs::PermissionsExt;
-            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-            jar.write(&path, at(0)).unwrap();
-            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+            if let Some(mode) = mode {
+                fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+                jar.write(&path, at(0)).unwrap();
+            }
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, expected, "{mode:?}");
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         for (junks, now, expected) in [(false, 0, "a=1; b=2"), (true, 0, "b=2"), (false, 11, "a=1")] {
@@ -327,5 +349,48 @@ mod tests {
         for none in ["", "none", "."] {
             Jar::default().load(&folder.path().join(none), false, at(0)).unwrap();
         }
+    }
+    /// As with one process in a container, which has the same number in each run.
+    #[cfg(unix)]
+    #[test]
+    fn what_a_killed_run_left_beside_a_file_is_neither_in_the_way_nor_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("jar"), folder.path().join("other"));
+        fs::write(&other, "mine").unwrap();
+        for left in [format!("jar.{}.tmp", std::process::id()), "jar.tmp".to_owned()] {
+            std::os::unix::fs::symlink(&other, folder.path().join(left)).unwrap();
+        }
+        Jar::default().write(&path, at(0)).unwrap();
+        assert!(fs::read(&path).unwrap().starts_with(b"# Netscape"));
+        assert_eq!((fs::read(&other).unwrap(), fs::read_dir(folder.path()).unwrap().count()), (b"mine".to_vec(), 4));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_may_not_be_written_stays_as_it_is() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jar");
+        fs::write(&path, "mine").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+        if OpenOptions::new().write(true).open(&path).is_ok() {
+            // Root may write whatever there is.
+            return;
+        }
+        assert_eq!(Jar::default().write(&path, at(0)).unwrap_err().kind(), ErrorKind::PermissionDenied);
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn what_is_within_this_machine_is_secure_whatever_a_request_says_of_its_host() {
+        let is_secure = |url: &str, host: &str, stays_here| {
+            let headers: HeaderMap = [(HOST, host.parse().unwrap())].into_iter().collect();
+            Asked::of(&url.parse().unwrap(), &headers, stays_here).is_secure
+        };
+        for here in ["localhost:81", "LOCALHOST", "127.0.0.1", "[::1]:80"] {
+            assert!(is_secure("http://a.test/", here, true) && !is_secure("http://a.test/", here, false), "{here}");
+        }
+        assert!(!is_secure("http://localhost/", "a.test", true));
+        assert!(is_secure("https://a.test/", "a.test", false));
     }
 }

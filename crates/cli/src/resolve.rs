@@ -50,12 +50,25 @@ impl ResolveLayer {
 
 /// The endpoints for a host that is an address, which no resolver is asked for.
 pub(crate) fn for_address(given: &[Resolve], ip: IpAddr, port: u16) -> Option<Vec<Endpoint>> {
+    found(given, port, |host| host.parse() == Ok(ip))
+}
+
+/// The endpoints for a host, while those hold that expire.
+pub(crate) fn for_host(given: &[Resolve], host: &str, port: u16) -> Option<Vec<Endpoint>> {
+    match host.parse() {
+        Ok(ip) => for_address(given, ip, port),
+        Err(_) => found(given, port, |named| named.eq_ignore_ascii_case(host)),
+    }
+}
+
+/// Those of a host go before those of any.
+fn found(given: &[Resolve], port: u16, is_it: impl Fn(&str) -> bool) -> Option<Vec<Endpoint>> {
     let entries = entries(given);
     let of = |is_it: &dyn Fn(Option<&str>) -> bool| {
         let found = entries.iter().find(|entry| entry.port == port && is_it(entry.host.as_deref()));
         found.map(|entry| entry.endpoints.clone())
     };
-    of(&|host| host.is_some_and(|host| host.parse() == Ok(ip))).or_else(|| of(&|host| host.is_none()))
+    of(&|host| host.is_some_and(&is_it)).or_else(|| of(&|host| host.is_none()))
 }
 
 /// What is left of them: each replaces what was said before of its host and port, or takes it away.

@@ -244,6 +244,11 @@ impl Shared {
         connect_to::apply(options, &self.args.route, uri, self.proxies.are_for(uri))
     }
 
+    /// Whether a request for this URL stays within this machine, by what the flags say. No proxy is known to be here.
+    pub(crate) fn stays_here(&self, uri: &Uri) -> bool {
+        connect_to::stays_here(&self.args.route, uri) && !self.proxies.are_for(uri)
+    }
+
     /// The request of a job. Credentials of the URL count where the flags give none.
     pub(crate) fn request(&self, uri: Uri, job: &Job, credentials: Option<BasicAuth>) -> Request<RequestBody> {
         let mut request = Request::new(self.payload(job).body());
@@ -299,9 +304,10 @@ impl Shared {
 /// The cookies of files.
 fn load(jar: &Jar, args: &Args, now: SystemTime) -> Result<(), (PathBuf, io::Error)> {
     for path in args.cookies.files() {
-        let is_there = jar.load(path, args.cookies.junk_session_cookies, now);
-        if !is_there.map_err(|error| (path.to_owned(), error))? && args.request.verbose > 0 {
-            verbose::no_cookies(path);
+        let loaded = jar.load(path, args.cookies.junk_session_cookies, now);
+        let loaded = loaded.map_err(|error| (path.to_owned(), error))?;
+        if args.request.verbose > 0 {
+            verbose::loaded(path, &loaded);
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use crate::{
     certificate,
-    cookies::Noted,
+    cookies::{Loaded, Noted},
     fault::{chain, in_one_line},
     head, proxied,
     secrets::Secrets,
@@ -213,8 +213,15 @@ pub(crate) fn cookie(noted: &Noted) {
     }
 }
 
-pub(crate) fn no_cookies(path: &Path) {
-    print('*', format_args!("there is no file {}, and so no cookies of it", path.display()));
+/// What isn't used of a file with cookies.
+pub(crate) fn loaded(path: &Path, loaded: &Loaded) {
+    let path = path.display();
+    if !loaded.is_there {
+        print('*', format_args!("there is no file {path}, and so no cookies of it"));
+    }
+    if let Some((line, why)) = loaded.passed_over {
+        print('*', format_args!("{path}: the cookie in line {line} is passed over: {why}"));
+    }
 }
 
 /// Of a head, or trailers.

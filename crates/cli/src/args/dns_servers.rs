@@ -1,5 +1,6 @@
 //! `--dns-servers`: whom to ask for addresses, in place of the system.
 
+use skybridge::types::Dial;
 use std::{
     net::{IpAddr, SocketAddr},
     str::FromStr,
@@ -43,7 +44,10 @@ fn named(text: &str) -> Result<(SocketAddr, Box<str>), String> {
     let server = address(server, TLS_PORT)?;
     match name {
         Some("") => Err(why("there is no name behind #")),
-        Some(name) => Ok((server, name.into())),
+        Some(name) => {
+            Dial::host_and_port(name, server.port()).map_err(|error| why(&error.to_string()))?;
+            Ok((server, name.into()))
+        }
         None => Ok((server, server.ip().to_string().into())),
     }
 }
@@ -105,6 +109,7 @@ mod tests {
             ("https://192.0.2.1", "not addresses of DNS servers"),
             ("tls://dns.test", "not addresses of DNS servers"),
             ("tls://192.0.2.1#", "there is no name"),
+            ("tls://192.0.2.1#dns.test:853", "the host"),
             ("tls://192.0.2.1,192.0.2.2", "either all servers"),
             ("192.0.2.1:0", "0 is no port"),
             ("0.0.0.0", "an address that is no single server's"),

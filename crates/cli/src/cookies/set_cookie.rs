@@ -74,7 +74,7 @@ fn set_domain(cookie: &mut Cookie, text: &[u8], host: &str) -> Result<(), &'stat
 }
 
 /// Whether unrelated parties have the names below it, as in `co.uk` and `github.io`.
-fn is_suffix(domain: &str) -> bool {
+pub(crate) fn is_suffix(domain: &str) -> bool {
     let domain = domain.trim_end_matches('.');
     domain.is_empty() || psl::suffix_str(domain) == Some(domain)
 }

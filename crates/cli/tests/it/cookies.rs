@@ -1,8 +1,15 @@
 //! Cookies that servers set, and files of them.
 
-use crate::ran::{fed, skybridge};
+use crate::{
+    cleartext::by_hand,
+    ran::{fed, skybridge},
+};
 use http::{Request, Response};
-use skybridge_testkit::origin::{Incoming, Origin};
+use skybridge_testkit::{
+    dns::{DnsServer, Reply},
+    origin::{Incoming, Origin},
+    proxy::ProxyServer,
+};
 use std::fs;
 
 /// `/set/COOKIE` sets it, `/set/COOKIE/to/URL` leads on from there; all else says which cookies came.
@@ -115,4 +122,61 @@ async fn secure_cookies_are_for_tls_or_this_machine() {
     let jar = "a.test\tFALSE\t/\tTRUE\t0\tn\tv\n127.0.0.1\tFALSE\t/\tTRUE\t0\tm\tw\n";
     let ran = fed([&*a, "-b", "-", &at(&origin, "a.test", "/"), &origin.url("/")], jar).await;
     assert_eq!(ran.out, "m=w", "{}", ran.err);
+}
+
+#[tokio::test]
+async fn secure_cookies_stay_here_whatever_the_host_field_and_the_name_say() {
+    let origin = baker().await;
+    let port = origin.addr().port();
+    let [a, _] = resolved(&origin);
+    let jar = "localhost\tFALSE\t/\tTRUE\t0\tn\tv\na.test\tFALSE\t/\tTRUE\t0\tn\tv\n";
+    let (elsewhere, here) = (at(&origin, "a.test", "/"), at(&origin, "localhost", "/"));
+    let proxy = ProxyServer::http().host("localhost", origin.addr()).start().await;
+    // It says that every name is this machine, as anybody's server could.
+    let dns = DnsServer::start(|_| Reply::Addresses(vec![[127, 0, 0, 1].into()], 60)).await;
+    let (to_a, to_b) = (format!("::a.test:{port}"), format!("::b.test:{port}"));
+    let rows: [(&[&str], &str); 8] = [
+        (&[&here], "n=v"),
+        (&["-H", "Host: localhost", &elsewhere], ""),
+        (&["-H", "Host: a.test", &here], ""),
+        (&["-x", &proxy.url(), &here], ""),
+        (&["--connect-to", &format!("::127.0.0.1:{port}"), &here], "n=v"),
+        (&["--connect-to", &to_a, &here], "n=v"),
+        (&["--connect-to", &to_b, "--dns-servers", &dns.addr().to_string(), &here], ""),
+        (&[&format!("--resolve=localhost:{port}:127.0.0.1"), &here], "n=v"),
+    ];
+    for (flags, sent) in rows {
+        let ran = fed([&[&*a, "-b", "-"], flags].concat(), jar).await;
+        assert_eq!((ran.exit, &*ran.out), (0, sent), "{flags:?}: {}", ran.err);
+    }
+}
+
+#[tokio::test]
+async fn what_a_proxy_sets_when_it_is_asked_for_a_tunnel_is_nobodys_cookie() {
+    const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+    let refused = &b"HTTP/1.1 403 No\r\nset-cookie: n=v; path=/\r\ncontent-length: 0\r\n\r\n"[..];
+    let tunnel = &b"HTTP/1.1 200 OK\r\nset-cookie: n=v; path=/\r\n\r\n"[..];
+    for answers in [&[tunnel, OK][..], &[refused]] {
+        let (proxy, serving) = by_hand(answers).await;
+        let flags = ["-p", "-x", &proxy, "-i", "-v", "-c", "-", "http://a.test/"];
+        let ran = skybridge(flags).await;
+        serving.abort();
+        // It is told, but not kept.
+        assert!(ran.err.contains("< set-cookie: "), "{}", ran.err);
+        assert!(!ran.err.contains("* cookie"), "{}", ran.err);
+        assert!(ran.out.lines().all(|line| !line.ends_with("\tn\tv")), "{}", ran.out);
+        assert!(ran.out.contains("# Netscape HTTP Cookie File"), "{}", ran.out);
+    }
+}
+
+#[tokio::test]
+async fn a_line_of_a_file_that_is_for_nobody_is_told_and_goes_nowhere() {
+    let origin = baker().await;
+    let [a, _] = resolved(&origin);
+    let own = at(&origin, "a.test", "/");
+    let jar = "HTTP/1.1 200 OK\r\nserver: x\r\nSet-Cookie: n=hunter2\r\nset-cookie: m=w; domain=a.test\r\n\r\n";
+    let ran = fed([&*a, "-v", "-b", "-", &own], jar).await;
+    assert_eq!((ran.exit, &*ran.out), (0, "m=w"), "{}", ran.err);
+    let told = "* -: the cookie in line 3 is passed over: it names no domain";
+    assert!(ran.err.lines().any(|line| line == told) && !ran.err.contains("hunter2"), "{}", ran.err);
 }

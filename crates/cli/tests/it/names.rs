@@ -52,6 +52,11 @@ async fn a_server_that_is_no_address_is_refused_before_anything_is_sent() {
     let ran = skybridge(["--dns-servers", "dns.test", "http://a.test/"]).await;
     assert_eq!(ran.exit, 2);
     assert!(ran.err.contains("--dns-servers \"dns.test\": not addresses of DNS servers"), "{}", ran.err);
+    for name in ["a b", "a\u{ff0f}b.test"] {
+        let ran = skybridge(["--dns-servers", &format!("tls://127.0.0.1#{name}"), "http://a.test/"]).await;
+        let told = format!(": the host `{name}` is not a host name; nearest: ");
+        assert!(ran.exit == 2 && ran.err.contains(&told), "{}", ran.err);
+    }
 }
 
 #[tokio::test]
@@ -60,7 +65,7 @@ async fn servers_over_tls_prove_their_name_even_to_who_is_insecure() {
     let server = DnsServer::start(|_| Reply::Addresses(vec![[127, 0, 0, 1].into()], 60)).await;
     let (listener, inner) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), server.addr());
     let front = listener.local_addr().unwrap();
-    let cert = root.leaf(["dns.test"]);
+    let cert = root.leaf(["dns.test", "xn--bcher-kva.test"]);
     let acceptor = TlsAcceptor::from(Arc::new(cert.server(&["dot"])));
     let _front = tokio::spawn(async move {
         while let Ok((tcp, _)) = listener.accept().await {
@@ -73,7 +78,8 @@ async fn servers_over_tls_prove_their_name_even_to_who_is_insecure() {
     let cacert = folder.path().join("root.pem");
     std::fs::write(&cacert, root.pem()).unwrap();
     let (cacert, url) = (cacert.to_string_lossy(), format!("http://a.test:{}/", origin.addr().port()));
-    for (name, exit) in [("dns.test", 0), ("other.test", 60)] {
+    // As URLs' hosts are, in either form.
+    for (name, exit) in [("dns.test", 0), ("b\u{fc}cher.test", 0), ("other.test", 60)] {
         let servers = format!("tls://{front}#{name}");
         let ran = skybridge(["-k", "--cacert", &cacert, "--dns-servers", &servers, &url]).await;
         assert_eq!(ran.exit, exit, "{}", ran.err);
@@ -94,7 +100,7 @@ async fn servers_over_tls_prove_their_name_even_to_who_is_insecure() {
     assert!(server.asked().iter().all(|asked| asked.ends_with(" tcp")), "{:?}", server.asked());
 }
 
-/// A server over HTTPS, which is `dns.test` and says that every name is this machine; and a file with its root.
+/// A server over HTTPS, which is `dns.test` and `bücher.test`, and says that every name is this machine; and a file with its root.
 struct Doh {
     origin: Origin,
     _folder: TempDir,
@@ -110,7 +116,7 @@ impl Doh {
             let response = Response::builder().header(CONTENT_TYPE, "application/dns-message");
             response.body(Full::from(reply)).unwrap()
         });
-        let origin = origin.tls(&root.leaf(["dns.test"])).start().await;
+        let origin = origin.tls(&root.leaf(["dns.test", "xn--bcher-kva.test"])).start().await;
         let folder = tempfile::tempdir().unwrap();
         let cacert = folder.path().join("root.pem");
         std::fs::write(&cacert, root.pem()).unwrap();
@@ -143,6 +149,18 @@ async fn a_server_over_https_is_asked_over_one_connection_for_all_but_what_is_kn
     let ran = skybridge(flags.into_iter().chain(urls.iter().map(String::as_str))).await;
     assert_eq!((ran.exit, ran.out.as_str()), (0, "hello".repeat(6).as_str()), "{}", ran.err);
     assert_eq!((doh.origin.connections(), doh.origin.requests().len()), (1, 4), "two families of two names");
+}
+
+#[tokio::test]
+async fn the_name_of_a_server_over_https_is_converted_as_those_of_urls_are() {
+    let (doh, origin) = (Doh::start().await, Origin::h1().start().await);
+    let (cacert, port) = (doh.cacert.to_string_lossy(), doh.port());
+    let url = format!("https://BU\u{308}CHER\u{3002}test:{port}/dns-query");
+    let at = format!("b\u{fc}cher.test:{port}:127.0.0.1");
+    let to = format!("http://a.test:{}/", origin.addr().port());
+    let ran = skybridge(["--doh-url", &url, "--cacert", &cacert, "--resolve", &at, &to]).await;
+    assert_eq!((ran.exit, &*ran.out), (0, "hello"), "{}", ran.err);
+    assert_eq!(doh.origin.requests().len(), 2);
 }
 
 #[tokio::test]
@@ -185,6 +203,7 @@ async fn a_url_that_is_not_over_https_is_refused_before_anything_is_sent() {
         ("127.0.0.1", "127.0.0.1"),
         ("", ""),
         ("https://alice:s3cret@127.0.0.1/", "https://[hidden]@127.0.0.1/"),
+        ("https://a\u{ff0f}b.test/", "https://a\u{ff0f}b.test/"),
     ];
     for (url, shown) in rows {
         let ran = skybridge(["--doh-url", url, "http://a.test/"]).await;

@@ -1,5 +1,9 @@
 use http::{Uri, uri::InvalidUri};
-use std::io::{Error, ErrorKind, Result};
+use skybridge_core::{OriginError, Reference, ascii_host};
+use std::{
+    borrow::Cow,
+    io::{Error, ErrorKind, Result},
+};
 
 /// Where a server is asked over HTTPS (RFC 8484, section 4.1): a query is the value of `dns`.
 #[derive(Clone)]
@@ -22,19 +26,21 @@ impl DohUrl {
         if bare.contains('#') {
             return Err(wrong("has a fragment"));
         }
-        if !bare.is_ascii() {
-            return Err(wrong("is not ASCII: write its host as IDNA does (xn--...), and percent-encode the rest"));
-        }
-        let uri: Uri = bare.parse().map_err(|error: InvalidUri| wrong(&format!("is none: {error}")))?;
-        if uri.scheme_str() != Some("https") {
+        let reference = Reference::parse(bare);
+        if !reference.scheme().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https")) {
             return Err(wrong("must begin with https://"));
         }
+        if reference.authority().is_some_and(|authority| authority.contains('@')) {
+            return Err(wrong("has credentials"));
+        }
+        let ascii = in_ascii(bare).map_err(|error| wrong(&format!("can't be asked: {error}")))?;
+        if !ascii.is_ascii() {
+            return Err(wrong("is not ASCII behind its host: percent-encode it"));
+        }
+        let uri: Uri = ascii.parse().map_err(|error: InvalidUri| wrong(&format!("is none: {error}")))?;
         let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty()) else {
             return Err(wrong("has no host"));
         };
-        if authority.as_str().contains('@') {
-            return Err(wrong("has credentials"));
-        }
         let sign = match uri.query() {
             None => "?",
             Some("") => "",
@@ -49,6 +55,17 @@ impl DohUrl {
         let mut url = String::from(&*self.before);
         base64url(query, &mut url);
         Uri::try_from(url)
+    }
+}
+
+/// With the host in ASCII, and the rest as it is.
+fn in_ascii(url: &str) -> std::result::Result<Cow<'_, str>, OriginError> {
+    let authority = Reference::parse(url).authority();
+    let host = authority.map(|authority| authority.split_once(':').map_or(authority, |(host, _)| host));
+    match host.filter(|host| !host.is_ascii()) {
+        // Nothing before it is the same: a scheme is ASCII.
+        Some(host) => Ok(url.replacen(host, &ascii_host(host)?, 1).into()),
+        None => Ok(url.into()),
     }
 }
 
@@ -86,6 +103,22 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "idn")]
+    #[test]
+    fn a_host_that_is_not_ascii_is_the_one_that_urls_have() {
+        for host in ["b\u{fc}cher.test", "BU\u{308}CHER\u{3002}Test"] {
+            let asked = url(&format!("https://{host}:8443/q{{?dns}}"), &[0, 1]);
+            assert_eq!(asked, "https://xn--bcher-kva.test:8443/q?dns=AAE");
+        }
+    }
+
+    #[cfg(not(feature = "idn"))]
+    #[test]
+    fn without_the_feature_a_host_that_is_not_ascii_is_refused_and_said_how_to_write() {
+        let error = DohUrl::parse("https://b\u{fc}cher.test/").err().unwrap();
+        assert!(error.kind() == ErrorKind::InvalidInput && error.to_string().contains("xn--"), "{error}");
+    }
+
     /// The examples of RFC 4648, section 10, and the digits in which it differs from base64.
     #[test]
     fn it_is_written_in_base64url_without_padding() {
@@ -110,9 +143,13 @@ mod tests {
             ("dns.test", "https://"),
             ("/dns-query", "https://"),
             ("tls://192.0.2.1", "https://"),
-            ("", "is none"),
+            ("", "https://"),
+            ("b\u{fc}cher.test", "https://"),
             ("https://dns.test/a b", "is none"),
-            ("https://b\u{fc}cher.test/", "xn--"),
+            ("https://dns.test/b\u{fc}cher", "percent-encode"),
+            ("https://dns.test:b\u{fc}/", "percent-encode"),
+            ("https://b\u{fc}cher.test\u{ff0f}/", "host"),
+            ("https://b\u{fc}:b\u{fc}@dns.test/", "credentials"),
             ("https://", "is none"),
             ("https://:443/", "host"),
             ("https://a:b@dns.test/", "credentials"),
