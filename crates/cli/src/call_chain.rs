@@ -74,7 +74,7 @@ impl<'a> CallChain<'a> {
         let out = match ResponseOut::of(shared, job) {
             Ok(found) => found,
             Err(error) => {
-                current.fail(CallError::Write(error));
+                current.fail(CallError::NoPlace(error));
                 return Err(Box::new(current));
             }
         };

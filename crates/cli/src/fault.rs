@@ -65,6 +65,12 @@ impl Fault {
         let message = format!("{url}: {scheme} URLs are not permitted ({flag})");
         Self::local("request", Exit::UNSUPPORTED, message, "no")
     }
+
+    /// Where a redirect leads that can't be followed.
+    pub(crate) fn not_spoken(to: &str) -> Self {
+        let message = format!("{to}: only http and https URLs can be fetched");
+        Self::local("request", Exit::UNSUPPORTED, message, "no")
+    }
 }
 
 /// The chain as one line, without levels that repeat another.

@@ -70,10 +70,14 @@ impl Policy<RequestBody, CallError> for Redirects {
         }
         let to = attempt.location();
         let (scheme, protos) = (to.scheme_str().unwrap_or_default(), self.protos);
-        protos.check_redirect(scheme).map_err(|by| {
-            let to = format!("a redirect to {}", self.secrets.url(&to.to_string()));
-            CallError::Forbidden(Fault { processed: "yes", ..Fault::forbidden(to, scheme, by) })
-        })?;
+        let led = || format!("a redirect to {}", self.secrets.url(&to.to_string()));
+        protos
+            .check_redirect(scheme)
+            .map_err(|by| CallError::Forbidden(Fault { processed: "yes", ..Fault::forbidden(led(), scheme, by) }))?;
+        // Without one it is no URL, as is found where it is asked for.
+        if !matches!(scheme, "" | "http" | "https") {
+            return Err(CallError::Forbidden(Fault { processed: "yes", ..Fault::not_spoken(&led()) }));
+        }
         self.remaining = self.remaining.checked_sub(1).ok_or(CallError::Redirects(self.limit))?;
         self.is_cross_origin = !is_same(&self.origin, to);
         Ok(Action::Follow)

@@ -9,7 +9,10 @@ use crate::{
     usage::Usage,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header::RETRY_AFTER};
-use skybridge::{ConnInfo, Error, Phase, ReasonPhrase, types::CallId};
+use skybridge::{
+    ConnInfo, Error, Phase, ReasonPhrase,
+    types::{CallId, Reference},
+};
 use skybridge_trace::HarHeads;
 use std::{
     io,
@@ -152,6 +155,7 @@ impl Outcome {
     }
 
     pub(crate) fn fail(&mut self, error: CallError) {
+        let is_before = matches!(error, CallError::Usage(_) | CallError::NoPlace(_));
         let (exit, kind, message) = match error {
             CallError::Stack(error) => {
                 let fault = Fault::of(&error, self.record.last_phase());
@@ -171,14 +175,22 @@ impl Outcome {
                 return;
             }
             CallError::Usage(usage) => (Exit::USAGE, "request", usage.to_string()),
-            CallError::Write(error) => (Exit::WRITE, "body", format!("the body could not be written: {error}")),
-            CallError::Decode(error) => (Exit::ENCODING, "body", format!("the body could not be decoded: {error}")),
+            CallError::NoPlace(error) => (Exit::WRITE, "body", format!("there is no place for the response: {error}")),
+            CallError::Write(error) => (Exit::WRITE, "body", format!("the response could not be written: {error}")),
+            CallError::Decode(error) => {
+                (Exit::ENCODING, "body", format!("the response's body could not be decoded: {error}"))
+            }
             CallError::Encoding(name) => {
-                (Exit::ENCODING, "body", format!("the body is encoded by `{name}`, and what is decoded is {DECODED}"))
+                let message = format!("the response's body is encoded by `{name}`, and what is decoded is {DECODED}");
+                (Exit::ENCODING, "body", message)
             }
             CallError::NoRange(status) => {
                 let status = status.as_u16();
-                (Exit::RANGE, "protocol", format!("not the rest that was asked for: {status} (--continue-at)"))
+                let message = format!(
+                    "the answer is {status}, and not the rest that was asked for (--continue-at), which stays as it was; \
+                     nearest: without --continue-at"
+                );
+                (Exit::RANGE, "protocol", message)
             }
             CallError::Redirects(most) => {
                 let redirects = if most == 1 { "redirect" } else { "redirects" };
@@ -190,9 +202,27 @@ impl Outcome {
             }
             CallError::Location(text) => (Exit::URL, "protocol", format!("a redirect to an invalid URL: {text}")),
         };
-        let processed = if exit == Exit::USAGE { "no" } else { "yes" };
+        // What fails without the stack fails before a request, or once it is answered: but for the head of a proxy's
+        // answer, which can't be written.
+        let (processed, delivery) = match self.status {
+            Some(_) => ("yes", "the response had begun"),
+            None if is_before => ("no", "nothing was sent"),
+            None => ("maybe", "it may have been processed"),
+        };
         self.exit = exit;
+        let message = format!("{}: {message} ({delivery})", self.origin());
         self.fault = Some(Fault::local(kind, exit, message, processed));
+    }
+
+    /// Of its URL, as it may be printed.
+    pub(crate) fn origin(&self) -> &str {
+        let reference = Reference::typed(&self.url);
+        let length = match (reference.scheme(), reference.authority()) {
+            (Some(scheme), Some(authority)) => scheme.len() + "://".len() + authority.len(),
+            (None, Some(authority)) => authority.len(),
+            (_, None) => self.url.len(),
+        };
+        self.url.get(..length).unwrap_or(&self.url)
     }
 }
 
@@ -201,6 +231,8 @@ pub(crate) enum CallError {
     Usage(Usage),
     Stack(Error),
     Status,
+    /// Nothing was asked for.
+    NoPlace(io::Error),
     Write(io::Error),
     Decode(BoxError),
     /// A content encoding that isn't supported.

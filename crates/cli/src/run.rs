@@ -231,7 +231,7 @@ impl Reporter {
             self.print_timeline(outcome);
         }
         if outcome.exit != Exit::OK {
-            self.print_error(outcome);
+            self.print_error(outcome, redirected);
         }
         self.print_timeline(outcome);
         if let Some(format) = format {
@@ -278,9 +278,14 @@ impl Reporter {
         }
     }
 
-    fn print_error(&self, outcome: &Outcome) {
+    /// The last call of a URL, and those that led to it.
+    fn print_error(&self, outcome: &Outcome, redirected: &[Outcome]) {
+        let led_by = redirected.last().map(Outcome::origin).filter(|from| *from != outcome.origin());
         let why = match (&outcome.fault, outcome.status) {
-            (Some(fault), _) => fault.to_string(),
+            (Some(fault), _) => match led_by {
+                Some(from) => format!("{fault}; a redirect of {from} led there"),
+                None => fault.to_string(),
+            },
             (None, Some(status)) => {
                 let reason = outcome.reason.as_deref().or(status.canonical_reason()).unwrap_or_default();
                 format!("({}) {} answered {} {reason}", outcome.exit, outcome.url, status.as_u16())

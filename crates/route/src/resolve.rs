@@ -95,6 +95,8 @@ fn name_family(error: ConnectError, host: &str, families: Families) -> ConnectEr
     let family = match families {
         Families::V4 => "IPv4",
         Families::V6 => "IPv6",
+        // Both were: none is left to ask for.
+        _ if error.advice() == Some(Advice::NoAddresses) => return error.advise(Advice::NoSuchName),
         _ => return error,
     };
     match error.advice() {

@@ -336,9 +336,18 @@ impl TlsError {
                 rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)
                 | rustls::Error::NoApplicationProtocol,
             ) => Advice::NoCommonProtocol,
-            Self::Handshake(rustls::Error::AlertReceived(_) | rustls::Error::PeerIncompatible(_)) => {
-                Advice::NothingInCommon
+            Self::Handshake(rustls::Error::AlertReceived(rustls::AlertDescription::UnrecognisedName)) => {
+                Advice::WrongName
             }
+            // Others say nothing of versions: a server may lack a certificate for the name (internal_error).
+            Self::Handshake(
+                rustls::Error::AlertReceived(
+                    rustls::AlertDescription::HandshakeFailure
+                    | rustls::AlertDescription::ProtocolVersion
+                    | rustls::AlertDescription::InsufficientSecurity,
+                )
+                | rustls::Error::PeerIncompatible(_),
+            ) => Advice::NothingInCommon,
             Self::NoHttp2 => Advice::NotHttp2,
             error if error.is_ech() => Advice::Ech,
             _ => return None,

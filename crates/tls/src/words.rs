@@ -42,7 +42,12 @@ fn of_alert(alert: AlertDescription) -> Cow<'static, str> {
 
 /// An alert with the name that the RFC has for it.
 pub(crate) fn alert(alert: AlertDescription) -> TlsAlert {
-    TlsAlert::new(alert.into(), snake(&format!("{alert:?}")))
+    let name = match alert {
+        // rustls spells it otherwise.
+        AlertDescription::UnrecognisedName => "unrecognized_name".to_owned(),
+        alert => snake(&format!("{alert:?}")),
+    };
+    TlsAlert::new(alert.into(), name)
 }
 
 fn of_incompatible(why: &PeerIncompatible) -> Cow<'static, str> {
@@ -223,6 +228,7 @@ mod tests {
             (AlertDescription::UnknownCA, "unknown_ca"),
             (AlertDescription::UnknownPSKIdentity, "unknown_psk_identity"),
             (AlertDescription::HandshakeFailure, "handshake_failure"),
+            (AlertDescription::UnrecognisedName, "unrecognized_name"),
         ];
         for (found, name) in rows {
             assert_eq!(alert(found).name(), name);

@@ -412,7 +412,8 @@ async fn a_refusal_after_showing_none_says_that_a_certificate_was_asked_for() {
         (None, 49, got_none, "access_denied", asked),
         (None, 116, got_none, "certificate_required", asked),
         // It has nothing to do with the certificate.
-        (None, 80, refused, "internal_error", plain),
+        (None, 80, refused, "internal_error", None),
+        (None, 112, refused, "unrecognized_name", Some(Advice::WrongName)),
         // It was shown one, and doesn't say what is wrong with it.
         (Some(&stranger), 40, refused, "handshake_failure", plain),
         (Some(&stranger), 46, refused, "certificate_unknown", asked),

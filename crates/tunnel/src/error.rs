@@ -1,6 +1,9 @@
 #[cfg(feature = "digest")]
 use crate::password_auth::has_unreadable_digest;
-use crate::{SocksReply, offered_schemes::offered_schemes};
+use crate::{
+    SocksReply,
+    offered_schemes::{offered_schemes, offers_unspoken_alone},
+};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use skybridge_core::{Advice, BoxError, ConnectError, Phase, Proxy, ProxyAnswer};
@@ -97,6 +100,7 @@ impl TunnelError {
             Self::NotSocks(b'H') => "it may be one of HTTP (`http://`)",
             Self::NotSocks(0 | 4 | 5) => "it may speak another version",
             Self::CredentialsRequired => "give it user and password",
+            Self::HostUnsupported => "SOCKS4 takes no IPv6 address, SOCKS5 does",
             _ => return None,
         };
         Some(advice.into())
@@ -108,7 +112,8 @@ impl TunnelError {
             Self::Refused { status, headers, authorized, allowed, .. } if status.as_u16() == 407 => {
                 let sent =
                     if *authorized { "does not accept the credentials" } else { "wants credentials, none were sent" };
-                let offers = offered_schemes(headers).map(|offered| format!(", and takes {offered}"));
+                let unspoken = if offers_unspoken_alone(headers) { ", which isn't spoken here" } else { "" };
+                let offers = offered_schemes(headers).map(|offered| format!(", and takes {offered}{unspoken}"));
                 let only = match *allowed {
                     allowed if *authorized || allowed.is_empty() => String::new(),
                     allowed => format!("; they may be shown by {allowed} alone"),
@@ -116,7 +121,12 @@ impl TunnelError {
                 let unread = if has_unreadable_digest(headers) { " (Digest in words that can't be read)" } else { "" };
                 format!("the proxy {sent} (407){}{unread}{only}", offers.unwrap_or_default())
             }
-            Self::NotHttp(error) | Self::Http2(error) | Self::Io(error) => format!("{self}: {error}"),
+            Self::Io(error) => match error.downcast_ref::<io::Error>() {
+                // As of other sockets, and not with the number that the system has for it.
+                Some(error) if error.raw_os_error().is_some() => format!("{self}: {}", error.kind()),
+                _ => format!("{self}: {error}"),
+            },
+            Self::NotHttp(error) | Self::Http2(error) => format!("{self}: {error}"),
             Self::Challenged(last) => format!("{self}: {}", last.in_short()),
             error => error.to_string(),
         }
@@ -125,6 +135,10 @@ impl TunnelError {
     /// What it means.
     fn meaning(&self) -> Option<Advice> {
         Some(match self {
+            // No flag and no setting speaks those.
+            Self::Refused { status, headers, .. } if status.as_u16() == 407 && offers_unspoken_alone(headers) => {
+                Advice::ProxyRefused
+            }
             Self::Refused { status, authorized: false, .. } if status.as_u16() == 407 => Advice::ProxyCredentials,
             Self::Refused { status, .. } if status.as_u16() == 407 => Advice::ProxyCredentialsRefused,
             // As tinyproxy answers wrong ones.
@@ -136,7 +150,8 @@ impl TunnelError {
                 Advice::SocksCredentials
             }
             Self::Refused { .. } | Self::Socks(_) => Advice::ProxyRefused,
-            Self::NotHttp(_) | Self::NotSocks(_) => Advice::NotThatProxy,
+            // A proxy that is spoken to in another protocol than its own may just end it.
+            Self::NotHttp(_) | Self::NotSocks(_) | Self::Closed | Self::Io(_) => Advice::NotThatProxy,
             _ => return None,
         })
     }

@@ -9,16 +9,23 @@ const LONGEST: usize = 32;
 /// Their names as a person lists them, if there are any: each once, the first few, and nothing that is no name.
 pub(crate) fn offered_schemes(headers: &HeaderMap) -> Option<String> {
     let mut names: Vec<&str> = Vec::new();
-    for value in headers.get_all(PROXY_AUTHENTICATE) {
-        for element in elements(value.as_bytes()) {
-            let Some(name) = scheme(element) else { continue };
-            if names.len() < MOST && !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-                names.push(name);
-            }
+    for name in schemes(headers) {
+        if names.len() < MOST && !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            names.push(name);
         }
     }
     let last = names.pop()?;
     Some(if names.is_empty() { last.to_owned() } else { format!("{} or {last}", names.join(", ")) })
+}
+
+/// Whether there are some, and no user and password can be shown by any of them.
+pub(crate) fn offers_unspoken_alone(headers: &HeaderMap) -> bool {
+    let is_spoken = |name: &str| ["basic", "digest"].iter().any(|known| name.eq_ignore_ascii_case(known));
+    schemes(headers).next().is_some() && !schemes(headers).any(is_spoken)
+}
+
+fn schemes(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers.get_all(PROXY_AUTHENTICATE).iter().flat_map(|value| elements(value.as_bytes())).filter_map(scheme)
 }
 
 /// Of a list (RFC 9110, section 5.6.1); a comma in quotes is none.

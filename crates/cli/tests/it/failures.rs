@@ -20,10 +20,10 @@ use tokio::{
 };
 
 /// Serves each connection so, until it is dropped.
-struct Server(SocketAddr, AbortHandle);
+pub(crate) struct Server(pub(crate) SocketAddr, AbortHandle);
 
 impl Server {
-    async fn start<F: Future<Output = ()> + Send + 'static>(
+    pub(crate) async fn start<F: Future<Output = ()> + Send + 'static>(
         serve: impl Fn(TcpStream) -> F + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -38,7 +38,7 @@ impl Server {
 
     /// Reads a request to the end of its head, says this, and closes. An answer before that would make it a matter of
     /// luck whether the request had been sent.
-    async fn saying(bytes: &'static [u8]) -> Self {
+    pub(crate) async fn saying(bytes: &'static [u8]) -> Self {
         Self::start(move |mut socket| async move {
             let (mut read, mut some) = (Vec::new(), [0; 4096]);
             while !has_head(&read) {
@@ -80,20 +80,20 @@ impl Drop for Server {
 }
 
 /// An authority that is trusted, in a file.
-struct Desk {
+pub(crate) struct Desk {
     ca: Ca,
     folder: TempDir,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (ca, folder) = (Ca::new("a root"), tempfile::tempdir().unwrap());
         fs::write(folder.path().join("ca.pem"), ca.pem()).unwrap();
         Self { ca, folder }
     }
 
     /// Fetches `https://a.test` from there.
-    async fn fetch(&self, at: SocketAddr, more: &[&str]) -> Ran {
+    pub(crate) async fn fetch(&self, at: SocketAddr, more: &[&str]) -> Ran {
         let resolve = format!("--resolve=a.test:{}:127.0.0.1", at.port());
         let trust = format!("--cacert={}", self.folder.path().join("ca.pem").display());
         let url = format!("https://a.test:{}/path?token=hunter2", at.port());
@@ -102,7 +102,7 @@ impl Desk {
 }
 
 /// The one line on stderr, with `PORT` for the first of these, `PROXY` for the second, and `DAYS` for a number of days.
-fn told(ran: &Ran, ports: &[u16]) -> String {
+pub(crate) fn told(ran: &Ran, ports: &[u16]) -> String {
     assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
     assert!(!ran.err.contains("hunter2"), "{}", ran.err);
     let mut line = ran.err.trim_end().to_owned();
@@ -115,7 +115,7 @@ fn told(ran: &Ran, ports: &[u16]) -> String {
     words.join(" ")
 }
 
-fn assert_told(ran: &Ran, ports: &[u16], exit: i32, line: &str) {
+pub(crate) fn assert_told(ran: &Ran, ports: &[u16], exit: i32, line: &str) {
     assert_eq!(told(ran, ports), format!("({exit}) {line}"));
     assert_eq!(ran.exit, exit);
 }

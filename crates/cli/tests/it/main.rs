@@ -18,6 +18,7 @@ mod endings;
 mod explain;
 mod failures;
 mod failures_at_proxies;
+mod failures_in_the_field;
 mod files;
 mod globs;
 mod heads;

@@ -177,7 +177,9 @@ impl fmt::Display for Cause {
             Self::Cancelled => f.write_str("cancelled"),
             Self::Overloaded(_) => f.write_str("overloaded"),
             Self::Closed => f.write_str("the pool is closed"),
-            Self::ConnectionClosed(reason) => write!(f, "the connection was closed before it was used ({reason})"),
+            Self::ConnectionClosed(reason) => {
+                write!(f, "the connection was closed before it was used: {}", reason.sentence())
+            }
             Self::ExpectationFailed => f.write_str("the peer does not know what to expect (417)"),
             Self::Misdirected => f.write_str("the coalesced connection can't be used for this origin"),
             Self::Answered(status) => write!(f, "the peer answered {status}"),

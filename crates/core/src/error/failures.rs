@@ -1,7 +1,7 @@
 //! Why no connection could be made: each failed address with its phase and reason, alike ones together.
 
 use super::{connect::ConnectError, phase_name::name, reason::reason};
-use crate::{AttemptReport, Endpoint, Outcome, Phase, Rounded, TimedOut};
+use crate::{Advice, AttemptReport, Endpoint, Outcome, Phase, Rounded, TimedOut};
 use std::{borrow::Cow, fmt};
 
 /// How many addresses are named of those that failed alike.
@@ -80,7 +80,7 @@ impl fmt::Display for Failures<'_> {
         if let Some((limit, open)) = self.cut_off() {
             // It is the first of the list.
             told.next();
-            cut_off(f, &open, limit)?;
+            cut_off(f, &open, limit, self.error.advice())?;
             told.clone().next().map_or(Ok(()), |_| f.write_str("; "))?;
         }
         for (at, failure) in told.clone().take(MOST_FAILURES).enumerate() {
@@ -99,10 +99,18 @@ impl fmt::Display for Failures<'_> {
 }
 
 /// The limit for all that it takes to connect is over.
-fn cut_off(f: &mut fmt::Formatter<'_>, open: &[&AttemptReport], limit: TimedOut) -> fmt::Result {
+fn cut_off(
+    f: &mut fmt::Formatter<'_>,
+    open: &[&AttemptReport],
+    limit: TimedOut,
+    advice: Option<Advice>,
+) -> fmt::Result {
     let limit = Rounded(limit.limit);
     match Step::furthest(open) {
         Some(step) => write!(f, "{step} was not done within {limit}, the limit for connecting"),
+        None if advice == Some(Advice::NoAnswer) => {
+            write!(f, "the name lookup was not done within {limit}, the limit for connecting")
+        }
         None => write!(f, "there was no connection within {limit}"),
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     origin::{Entry, OriginPool, pending_connect::PendingConnect},
     shared::time::Timestamp,
 };
-use skybridge_core::{AttemptReport, ConnectError, Ctx, Error, Phase};
+use skybridge_core::{Advice, AttemptReport, ConnectError, Ctx, Error, Phase};
 use std::{cell::Cell, sync::Arc, time::Instant};
 
 impl<C: Send + 'static> OriginPool<C> {
@@ -149,7 +149,10 @@ impl<C: Send + 'static> OriginPool<C> {
         let over = Cell::new(None);
         let error = |timed_out| {
             over.set(Some(timed_out));
-            Error::from(ConnectError::from(timed_out).with_attempts(ctx.attempt_log().reports()))
+            let attempts = ctx.attempt_log().reports();
+            let looks_up = attempts.is_empty() && connect.timeouts.phase() == Some(Phase::Resolve);
+            let error = ConnectError::from(timed_out).with_attempts(attempts);
+            Error::from(if looks_up { error.advise(Advice::NoAnswer) } else { error })
         };
         let now = self.shared.runtime.now();
         self.step(|machine, tables| {

@@ -23,13 +23,15 @@ impl Advice {
                 Phase::Call => Self::SlowCall,
                 _ => Self::SlowResponse,
             },
-            Cause::Unresponsive(_) => Self::SlowResponse,
             Cause::Overloaded(_) => Self::Overloaded,
             Cause::Tls(alert) if alert.is_certificate() => Self::ClientCertificate,
             Cause::Protocol(_) => Self::BrokenHttp,
             // As servers of HTTP/1.1 do that don't know what to make of its preface.
             Cause::NoResponse(_) if speaks_http2_in_cleartext(error) => Self::NotHttp2,
-            Cause::NoResponse(_) => Self::NoResponse,
+            Cause::NoResponse(_) | Cause::ConnectionClosed(CloseReason::PeerFin) => Self::NoResponse,
+            // A reset is such an end too. While a request is sent it may be an answer to what is sent.
+            Cause::Io(_) if error.phase() == Phase::Body => Self::Incomplete,
+            Cause::Io(_) if error.phase() != Phase::Send => Self::NoResponse,
             // It speaks first, as servers of SSH or SMTP do.
             Cause::ConnectionClosed(CloseReason::Unsolicited) => Self::NotHttp,
             Cause::Incomplete(_) => Self::Incomplete,

@@ -1,0 +1,280 @@
+//! The same of what fails less often, and later: each line says for which origin, when, why, what became of the
+//! request, and nothing to do that wouldn't help.
+
+use crate::{
+    failures::{Desk, Server, assert_told},
+    ran::skybridge,
+};
+use skybridge_testkit::dns::{DnsServer, Reply};
+use std::fs;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+const AT: &str = "http://127.0.0.1:PORT: ";
+const PLACE: &str = "HTTP/1.1 on connection 1 to 127.0.0.1:PORT";
+const MEND: &str = "mend the server: its answer is wrong in the way that is named";
+
+#[tokio::test]
+async fn answers_that_break_the_rules_of_http() {
+    const MAYBE: &str = "it may have been processed";
+    const BEGUN: &str = "the response had begun";
+    let rows: [(&[u8], i32, &str, &str, &str); 8] = [
+        (
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n",
+            56,
+            "a chunk of the response is malformed: it doesn't begin with its size",
+            BEGUN,
+            MEND,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhe",
+            18,
+            "the peer closed the connection in the middle of a response: 3 bytes of its body are missing",
+            BEGUN,
+            "what was written is not the whole; ask again",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello",
+            8,
+            "the response says content-length 5 and content-length 6",
+            MAYBE,
+            MEND,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            8,
+            "the response has both content-length and transfer-encoding",
+            MAYBE,
+            MEND,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n",
+            8,
+            "the response's content-length `-5` is not a length",
+            MAYBE,
+            MEND,
+        ),
+        (
+            b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+            56,
+            "the peer switched to another protocol without being asked",
+            MAYBE,
+            MEND,
+        ),
+        (
+            b"HTTP/2 200 OK\r\n\r\n",
+            1,
+            "the answer is not HTTP/1: it begins with `HTTP/2 200 OK\\r\\n\\r\\n`, which looks like another version of HTTP",
+            MAYBE,
+            "check the port",
+        ),
+        (
+            b"220 mail.test ESMTP\r\n",
+            1,
+            "the answer is not HTTP/1: it begins with `220 mail.test ESMTP\\r\\n`, which looks like SMTP or FTP",
+            MAYBE,
+            "check the port",
+        ),
+    ];
+    for (bytes, exit, why, became, to_do) in rows {
+        let server = Server::saying(bytes).await;
+        let ran = skybridge(["-o", "/dev/null", &format!("http://{}/?token=hunter2", server.0)]).await;
+        assert_told(&ran, &[server.0.port()], exit, &format!("{AT}{why} ({PLACE}; {became}); {to_do}"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_to_be_made_of_a_response_and_cannot_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = folder.path().join("part");
+    fs::write(&part, "abc").unwrap();
+    let (nowhere, part) = (folder.path().join("none/x").display().to_string(), part.display().to_string());
+    let no_place = format!(
+        "the response could not be written: {nowhere}: No such file or directory (os error 2); nearest: --create-dirs"
+    );
+    let rows: [(&[u8], &[&str], i32, &str); 4] = [
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 16\r\n\r\n<html>no gzip</h",
+            &["--compressed"],
+            61,
+            "the response's body could not be decoded: invalid gzip header",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-encoding: lzma\r\ncontent-length: 1\r\n\r\nx",
+            &["--compressed"],
+            61,
+            "the response's body is encoded by `lzma`, and what is decoded is gzip, deflate, br and zstd; nearest: leave out -H 'accept-encoding: ...'",
+        ),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx", &["-o", &nowhere], 23, &no_place),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx",
+            &["-C", "-", "-o", &part],
+            33,
+            "the answer is 200, and not the rest that was asked for (--continue-at), which stays as it was; nearest: without --continue-at",
+        ),
+    ];
+    for (bytes, flags, exit, why) in rows {
+        let server = Server::saying(bytes).await;
+        let ran = skybridge([flags, &[&format!("http://{}/?token=hunter2", server.0)]].concat()).await;
+        assert_told(&ran, &[server.0.port()], exit, &format!("{AT}{why} (the response had begun)"));
+    }
+    assert_eq!(fs::read(&part).unwrap(), b"abc");
+}
+
+#[tokio::test]
+async fn redirects_that_lead_nowhere() {
+    let server =
+        Server::saying(b"HTTP/1.1 302 Found\r\nlocation: ftp://a.test/x?token=hunter2\r\ncontent-length: 0\r\n\r\n")
+            .await;
+    let ran = skybridge(["-L", &format!("http://{}/", server.0)]).await;
+    let line = "a redirect to ftp://a.test/x?[hidden]: only http and https URLs can be fetched";
+    assert_told(&ran, &[], 1, line);
+    // As of a captive portal.
+    let server =
+        Server::saying(b"HTTP/1.1 302 Found\r\nlocation: http://portal.invalid/\r\ncontent-length: 0\r\n\r\n").await;
+    let dns = DnsServer::start(|_| Reply::NotFound).await;
+    let ran = skybridge(["-L", "--dns-servers", &dns.addr().to_string(), &format!("http://{}/", server.0)]).await;
+    assert_told(
+        &ran,
+        &[server.0.port()],
+        6,
+        "http://portal.invalid: the name lookup failed: `portal.invalid` was not found (nothing was sent); check the spelling; --resolve HOST:PORT:ADDR gives an address, --dns-servers asks other servers; a redirect of http://127.0.0.1:PORT led there",
+    );
+}
+
+#[tokio::test]
+async fn names_that_are_there_without_addresses_and_servers_that_are_silent() {
+    const CHECK: &str = "check the resolver; --dns-servers asks other servers";
+    let empty = DnsServer::start(|_| Reply::Addresses(Vec::new(), 60)).await;
+    let ran = skybridge(["--dns-servers", &empty.addr().to_string(), "http://a.test/"]).await;
+    assert_told(
+        &ran,
+        &[],
+        6,
+        "http://a.test: the name lookup failed: `a.test` has no addresses (nothing was sent); check the spelling; --resolve HOST:PORT:ADDR gives an address, --dns-servers asks other servers",
+    );
+    let silent = DnsServer::start(|_| Reply::Silence).await;
+    for (flag, why) in [
+        ("--connect-timeout", format!("the name lookup was not done within 1.5s, the limit for connecting (nothing was sent); {CHECK}")),
+        ("--max-time", "the call took longer than 1.5s, while the name was looked up (nothing was sent); --max-time SECONDS is the limit".to_owned()),
+    ] {
+        let ran = skybridge(["--dns-servers", &silent.addr().to_string(), flag, "1.5", "http://a.test/"]).await;
+        assert_told(&ran, &[], 28, &format!("http://a.test: {why}"));
+    }
+}
+
+/// Answers a handshake with this alert of TLS.
+async fn alerting(alert: u8) -> Server {
+    Server::start(move |mut socket: TcpStream| async move {
+        let _ = socket.read(&mut [0; 4096]).await;
+        let _ = socket.write_all(&[0x15, 3, 3, 0, 2, 2, alert]).await;
+        let _ = socket.shutdown().await;
+        while socket.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {}
+    })
+    .await
+}
+
+/// Versions of TLS have nothing to do with most of them.
+#[tokio::test]
+async fn a_handshake_that_is_refused_for_the_name_or_for_no_reason() {
+    let rows = [
+        (
+            112,
+            "it knows no such host (alert unrecognized_name) (nothing was sent); ask for one of its names; --connect-to NAME:PORT:HOST:PORT leads a name to another host",
+        ),
+        (80, "something went wrong in it (alert internal_error) (nothing was sent)"),
+        (
+            71,
+            "it wants stronger cryptography (alert insufficient_security) (nothing was sent); --tlsv1.2, --tlsv1.3 and --tls-max set the versions; TLS 1.1 and before are never spoken",
+        ),
+    ];
+    for (alert, line) in rows {
+        let server = alerting(alert).await;
+        let ran = Desk::new().fetch(server.0, &[]).await;
+        let at = "https://a.test:PORT: TLS to 127.0.0.1:PORT failed: the peer refused the handshake:";
+        assert_told(&ran, &[server.0.port()], 35, &format!("{at} {line}"));
+    }
+}
+
+#[tokio::test]
+async fn proxies_that_want_what_is_not_spoken_or_say_nothing() {
+    const ASK: &str = "ask who runs the proxy; --noproxy LIST names the hosts that need none";
+    const CHECK: &str = "check the URL of --proxy: http://, https://, socks4://, socks5://";
+    let windows =
+        &b"HTTP/1.1 407 No\r\nproxy-authenticate: NTLM\r\nproxy-authenticate: Negotiate\r\ncontent-length: 0\r\n\r\n"[..];
+    let portal = &b"HTTP/1.1 302 Found\r\nlocation: http://portal.test/\r\ncontent-length: 0\r\n\r\n"[..];
+    let rows: [(&[u8], &[&str], String); 5] = [
+        (
+            windows,
+            &["-U", "me:hunter2"],
+            format!("the proxy does not accept the credentials (407), and takes NTLM or Negotiate, which isn't spoken here (nothing was sent); {ASK}"),
+        ),
+        (
+            windows,
+            &[],
+            format!("the proxy wants credentials, none were sent (407), and takes NTLM or Negotiate, which isn't spoken here (nothing was sent); {ASK}"),
+        ),
+        (
+            portal,
+            &[],
+            format!("the proxy refused the tunnel with 302 Found; redirects of proxies aren't followed (nothing was sent); {ASK}"),
+        ),
+        (
+            b"HTTP/1.1 504 Gateway Timeout\r\ncontent-length: 0\r\n\r\n",
+            &[],
+            "the proxy refused the tunnel with 504 Gateway Timeout; it can't reach what it was asked for (nothing was sent); check the host and the port; --noproxy LIST names the hosts that need no proxy".to_owned(),
+        ),
+        (
+            b"",
+            &[],
+            format!("the proxy closed the connection before it answered (nothing was sent); {CHECK}"),
+        ),
+    ];
+    for (bytes, flags, why) in rows {
+        let proxy = Server::saying(bytes).await;
+        let ran = skybridge([&["-x", &format!("http://{}", proxy.0)], flags, &["https://a.test/"]].concat()).await;
+        let line = format!("https://a.test: the tunnel via http://127.0.0.1:PROXY failed: {why}");
+        assert_told(&ran, &[0xffff, proxy.0.port()], 97, &line);
+    }
+}
+
+#[tokio::test]
+async fn proxies_of_socks_that_refuse() {
+    const BEYOND: &str = "check the host and the port; --noproxy LIST names the hosts that need no proxy";
+    const ASK: &str = "ask who runs the proxy; --noproxy LIST names the hosts that need none";
+    let rows = [
+        (0, 5, format!("the proxy refused the tunnel: the host refused the connection (nothing was sent); {BEYOND}")),
+        (0, 4, format!("the proxy refused the tunnel: host unreachable (nothing was sent); {BEYOND}")),
+        (0, 2, format!("the proxy refused the tunnel: not allowed by its rules (nothing was sent); {ASK}")),
+        (
+            0xff,
+            0,
+            "the proxy requires credentials; give it user and password (nothing was sent); --proxy-user USER:PASSWORD"
+                .to_owned(),
+        ),
+    ];
+    for (method, reply, why) in rows {
+        let proxy = Server::start(move |mut socket: TcpStream| async move {
+            let mut greeting = [0; 3];
+            let _ = socket.read_exact(&mut greeting).await;
+            let _ = socket.write_all(&[5, method]).await;
+            // A request with the name `a.test`.
+            if method == 0 && socket.read_exact(&mut [0; 13]).await.is_ok() {
+                let _ = socket.write_all(&[5, reply, 0, 1, 0, 0, 0, 0, 0, 0]).await;
+            }
+            let _ = socket.shutdown().await;
+            while socket.read(&mut [0; 64]).await.is_ok_and(|read| read > 0) {}
+        })
+        .await;
+        let ran = skybridge(["-x", &format!("socks5h://{}", proxy.0), "https://a.test/"]).await;
+        let line = format!("https://a.test: the tunnel via socks5h://127.0.0.1:PROXY failed: {why}");
+        assert_told(&ran, &[0xffff, proxy.0.port()], 97, &line);
+    }
+    let proxy = Server::saying(b"").await;
+    let ran = skybridge(["-x", &format!("socks4://{}", proxy.0), "http://[::1]/"]).await;
+    let why = "SOCKS can't encode the host; SOCKS4 takes no IPv6 address, SOCKS5 does (nothing was sent)";
+    let line = format!("http://[::1]: the tunnel via socks4://127.0.0.1:PROXY failed: {why}");
+    assert_told(&ran, &[0xffff, proxy.0.port()], 97, &line);
+}
