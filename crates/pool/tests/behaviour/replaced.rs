@@ -182,7 +182,7 @@ async fn a_connect_does_not_begin_again_for_ever() {
     settings.replace();
     let stage = Stage::easy(PoolConfig::new(), move || settings.facts(Facts::h2(5)));
     let error = came_back(stage.call(SECURE)).await;
-    assert!(error.report().to_string().contains("tls_replaced"), "{error:?}");
+    assert!(error.report().to_string().contains("its TLS settings were replaced"), "{error:?}");
     assert_eq!((stage.below.plans(), stage.below.open()), (9, 0));
 }
 
