@@ -6,7 +6,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use skybridge_core::{Advice, BoxError, ConnectError, Phase, Proxy, ProxyAnswer};
+use skybridge_core::{Advice, BoxError, ConnectError, Phase, Proxy, ProxyAnswer, root_reason};
 use std::{borrow::Cow, error::Error, fmt, io};
 
 /// Why a tunnel through a proxy could not be established.
@@ -121,11 +121,8 @@ impl TunnelError {
                 let unread = if has_unreadable_digest(headers) { " (Digest in words that can't be read)" } else { "" };
                 format!("the proxy {sent} (407){}{unread}{only}", offers.unwrap_or_default())
             }
-            Self::Io(error) => match error.downcast_ref::<io::Error>() {
-                // As of other sockets, and not with the number that the system has for it.
-                Some(error) if error.raw_os_error().is_some() => format!("{self}: {}", error.kind()),
-                _ => format!("{self}: {error}"),
-            },
+            // As of other sockets, and without the number that the system has for it.
+            Self::Io(error) => format!("{self}: {}", root_reason(&**error)),
             Self::NotHttp(error) | Self::Http2(error) => format!("{self}: {error}"),
             Self::Challenged(last) => format!("{self}: {}", last.in_short()),
             error => error.to_string(),

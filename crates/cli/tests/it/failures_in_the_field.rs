@@ -278,3 +278,29 @@ async fn proxies_of_socks_that_refuse() {
     let line = format!("http://[::1]: the tunnel via socks4://127.0.0.1:PROXY failed: {why}");
     assert_told(&ran, &[0xffff, proxy.0.port()], 97, &line);
 }
+
+/// Closed with something unread, which is a reset.
+#[tokio::test]
+async fn a_peer_that_resets_the_connection_ends_it_as_another_does() {
+    let server = Server::start(|mut socket: TcpStream| async move {
+        let _ = socket.read_exact(&mut [0; 1]).await;
+    })
+    .await;
+    let port = server.0.port();
+    let ran = skybridge(["--no-retry", &format!("http://{}/", server.0)]).await;
+    assert_told(
+        &ran,
+        &[port],
+        56,
+        &format!(
+            "{AT}the connection broke while the response was awaited: the response could not be read: connection reset by peer ({PLACE}; it may have been processed); look into the server's log: it may have crashed, or want https:// or another port"
+        ),
+    );
+    let ran = skybridge(["-x", &format!("http://{}", server.0), "https://a.test/"]).await;
+    assert_told(
+        &ran,
+        &[0xffff, port],
+        97,
+        "https://a.test: the tunnel via http://127.0.0.1:PROXY failed: the connection to the proxy failed: connection reset by peer (nothing was sent); check the URL of --proxy: http://, https://, socks4://, socks5://",
+    );
+}
