@@ -1,6 +1,7 @@
 //! The hop-by-hop fields of a request (RFC 9110, section 7.6.1): one list for all versions of HTTP.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use std::collections::HashSet;
 
 /// What the hop-by-hop fields of a request asked for.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -57,10 +58,7 @@ pub fn strip_hop_by_hop(
         trailers: options(headers, &header::TE).any(|coding| coding.eq_ignore_ascii_case(b"trailers")),
     };
     let named = named(headers);
-    let goes = |name: &&HeaderName| {
-        let named = named.contains_key(*name) && **name != header::HOST && **name != header::CONTENT_LENGTH;
-        (named || is_hop_by_hop(name)) && !kept(name)
-    };
+    let goes = |name: &&HeaderName| (named.contains(*name) || is_hop_by_hop(name)) && !kept(name);
     let names: Vec<HeaderName> = headers.keys().filter(goes).cloned().collect();
     for name in names {
         let values: Vec<HeaderValue> = headers.get_all(&name).iter().cloned().collect();
@@ -70,31 +68,33 @@ pub fn strip_hop_by_hop(
     next
 }
 
+/// The fields here that `connection` names. Each option is looked up among the fields, and not each field among the
+/// options: of both a peer may send thousands.
+fn named(headers: &HeaderMap) -> HashSet<HeaderName> {
+    let mut named = HashSet::new();
+    for option in options(headers, &header::CONNECTION) {
+        let name = std::str::from_utf8(option).ok().filter(|option| headers.contains_key(*option));
+        named.extend(name.and_then(|name| HeaderName::from_bytes(name.as_bytes()).ok()));
+    }
+    named.remove(&header::HOST);
+    named.remove(&header::CONTENT_LENGTH);
+    named
+}
+
 /// Whether a request asks to switch to another protocol: by `upgrade`, and by `connection` that names it.
 pub(crate) fn asks_for_upgrade(headers: &HeaderMap) -> bool {
     options(headers, &header::CONNECTION).any(|option| option.eq_ignore_ascii_case(b"upgrade"))
         && upgrade(headers).is_some()
 }
 
-/// The fields that `connection` names and that are there. It is read once: who sends both as long as they may be would
-/// otherwise make each field be compared with each option.
-fn named(headers: &HeaderMap) -> HeaderMap<()> {
-    let mut named = HeaderMap::default();
-    for option in options(headers, &header::CONNECTION).filter_map(|option| std::str::from_utf8(option).ok()) {
-        if headers.contains_key(option)
-            && let Ok(name) = HeaderName::from_bytes(option.as_bytes())
-        {
-            named.insert(name, ());
-        }
-    }
-    named
-}
-
 /// The members of a list-based field (RFC 9110, section 5.6.1), as bytes, so that one member that isn't valid text
 /// doesn't hide the others.
 fn options<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
     let values = headers.get_all(name).into_iter();
-    values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
+    values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(|option| {
+        work::look_at();
+        option.trim_ascii()
+    })
 }
 
 /// The protocols of `upgrade` except HTTP/2, in the order of preference.
@@ -103,6 +103,28 @@ fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     let protocols = options(headers, &header::UPGRADE).filter(|protocol| !protocol.is_empty() && !http2(protocol));
     let protocols = protocols.collect::<Vec<_>>().join(&b", "[..]);
     HeaderValue::from_bytes(&protocols).ok().filter(|_| !protocols.is_empty())
+}
+
+/// How many members of lists are looked at, counted in tests: both the list and the fields are a peer's to fill.
+mod work {
+    #[cfg(test)]
+    thread_local! {
+        static MEMBERS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
+
+    #[inline(always)]
+    pub(super) fn look_at() {
+        #[cfg(test)]
+        MEMBERS.set(MEMBERS.get() + 1);
+    }
+
+    /// How many were looked at on this thread meanwhile.
+    #[cfg(test)]
+    pub(super) fn of(run: impl FnOnce()) -> usize {
+        let before = MEMBERS.get();
+        run();
+        MEMBERS.get() - before
+    }
 }
 
 #[cfg(test)]
@@ -155,6 +177,22 @@ mod tests {
         headers.insert(header::CONNECTION, HeaderValue::from_bytes(b"\xff,x-hop").unwrap());
         strip_hop_by_hop(&mut headers, |_| false, |_, _| {});
         assert!(headers.is_empty());
+    }
+
+    /// Whoever wants may name as many options as fit in a head, and have as many fields there.
+    #[test]
+    fn each_option_is_looked_at_a_few_times_however_many_fields_there_are() {
+        const OPTIONS: usize = 1_000;
+        let name = |kind: &str, n: usize| HeaderName::try_from(format!("{kind}{n}")).unwrap();
+        let mut headers: HeaderMap = (0..OPTIONS)
+            .flat_map(|n| [name("hop", n), name("end", n)])
+            .map(|name| (name, HeaderValue::from_static("1")))
+            .collect();
+        let options: Vec<_> = (0..OPTIONS).map(|n| format!("Hop{n}")).collect();
+        headers.insert(header::CONNECTION, options.join(",").parse().unwrap());
+        let looked_at = work::of(|| drop(strip_hop_by_hop(&mut headers, |_| false, |_, _| {})));
+        assert!(looked_at <= 4 * OPTIONS, "{looked_at}");
+        assert!((0..OPTIONS).all(|n| headers.contains_key(name("end", n)) && !headers.contains_key(name("hop", n))));
     }
 
     #[test]
