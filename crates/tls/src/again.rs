@@ -1,4 +1,4 @@
-use crate::{TlsConfig, TlsError, ech::Offer, peer::Peer, spec, tls_connect::Learned};
+use crate::{TlsConfig, TlsError, ech::Offer, learned::Learned, peer::Peer, spec};
 use skybridge_core::{AttemptId, ConnInfo, Endpoints, Route};
 use std::mem;
 

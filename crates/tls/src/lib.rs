@@ -103,6 +103,7 @@ mod identity;
 mod invalid_certificate;
 mod io;
 mod layer;
+mod learned;
 mod metered;
 mod ocsp;
 mod outline;

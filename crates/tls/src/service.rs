@@ -3,8 +3,9 @@ use crate::{
     again::{Again, Why},
     config::LazyConfig,
     generation::tried_by,
+    learned::Learned,
     peer::Peer,
-    tls_connect::{Decided, HandshakeFailed, Learned, connect_error, connect_error_by, tls_connect},
+    tls_connect::{Decided, HandshakeFailed, connect_error, connect_error_by, tls_connect},
     turn,
 };
 use pin_project::pin_project;

@@ -1,6 +1,6 @@
 use crate::{
     MaybeTls, TlsConfig, TlsError, again::Again, config::LazyConfig, ech::Offer, generation::tried_by,
-    handshake::handshake, peer::Peer,
+    handshake::handshake, learned::Learned, peer::Peer,
 };
 use skybridge_core::{BoxError, ConnInfo, ConnectError, Ctx, EventKind, Io, Link, Phase, Trust, phase_timeout};
 use std::time::Duration;
@@ -10,14 +10,6 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
 /// With whom a handshake is, and what it does about the name.
 pub(crate) type Decided = (Peer, Option<Box<Offer>>);
-
-/// By which configuration a handshake is to be, and what is known by it of the server. Only together: what an older
-/// configuration has learned, from whom it trusted, counts for none that has replaced it.
-pub(crate) struct Learned {
-    pub(crate) config: TlsConfig,
-    /// `None`: nothing.
-    pub(crate) offer: Option<Box<Offer>>,
-}
 
 /// A handshake that failed, and what may be tried instead.
 pub(crate) struct HandshakeFailed {

@@ -1,8 +1,9 @@
 use crate::{
     MaybeTls, TlsConfig, TlsError,
     config::LazyConfig,
+    learned::Learned,
     peer::Peer,
-    tls_connect::{LIMIT, Learned, connect_error, tls_connect},
+    tls_connect::{LIMIT, connect_error, tls_connect},
     turn,
 };
 use skybridge_core::{BoxFuture, ConnInfo, ConnectError, Ctx, Io, Link, TlsConnect};

@@ -1,4 +1,4 @@
-use crate::{TlsConfig, TlsConfigError};
+use crate::TlsConfigError;
 use skybridge_core::{ConnectError, Phase, Runtime, sync::Mutex};
 use std::{
     fmt,
@@ -9,14 +9,14 @@ use std::{
 };
 
 /// A configuration that is built when it is first needed. That may read files, so no poll does it.
-pub(crate) struct FirstUse {
-    build: Box<Build>,
-    built: OnceLock<Built>,
+pub(crate) struct FirstUse<C> {
+    build: Box<Build<C>>,
+    built: OnceLock<Built<C>>,
     waiting: Mutex<Waiting>,
 }
 
-type Build = dyn Fn() -> Result<TlsConfig, TlsConfigError> + Send + Sync;
-type Built = Result<TlsConfig, Arc<TlsConfigError>>;
+type Build<C> = dyn Fn() -> Result<C, TlsConfigError> + Send + Sync;
+type Built<C> = Result<C, Arc<TlsConfigError>>;
 
 #[derive(Default)]
 struct Waiting {
@@ -27,7 +27,7 @@ struct Waiting {
 }
 
 /// What a thread is to do. Also where it panics, or the runtime has ended and drops it, others learn that it is over.
-struct Work(Arc<FirstUse>);
+struct Work<C>(Arc<FirstUse<C>>);
 
 /// The configuration can't be built.
 #[derive(Debug)]
@@ -39,23 +39,23 @@ struct NotBuilt;
 
 // === impl FirstUse ===
 
-impl FirstUse {
-    pub(super) fn new(build: impl Fn() -> Result<TlsConfig, TlsConfigError> + Send + Sync + 'static) -> Self {
+impl<C: Clone + Send + Sync + 'static> FirstUse<C> {
+    pub(super) fn new(build: impl Fn() -> Result<C, TlsConfigError> + Send + Sync + 'static) -> Self {
         Self { build: Box::new(build), built: OnceLock::new(), waiting: Mutex::default() }
     }
 
     /// Another one.
-    pub(super) fn build(&self) -> Result<TlsConfig, TlsConfigError> {
+    pub(super) fn build(&self) -> Result<C, TlsConfigError> {
         (self.build)()
     }
 
     /// It, if it is built already.
-    pub(super) fn built(&self) -> Option<&Built> {
+    pub(super) fn built(&self) -> Option<&Built<C>> {
         self.built.get()
     }
 
     /// Builds it here, or waits for who does.
-    pub(super) fn block(&self) -> Result<TlsConfig, ConnectError> {
+    pub(super) fn block(&self) -> Result<C, ConnectError> {
         told(self.built.get_or_init(|| self.build().map_err(Arc::new)))
     }
 
@@ -68,7 +68,7 @@ impl FirstUse {
     }
 
     /// Waits until such a thread has built it.
-    pub(super) async fn wait(self: &Arc<Self>, runtime: &dyn Runtime) -> Result<TlsConfig, ConnectError> {
+    pub(super) async fn wait(self: &Arc<Self>, runtime: &dyn Runtime) -> Result<C, ConnectError> {
         let mut has_begun = false;
         let built = poll_fn(|cx| {
             loop {
@@ -94,7 +94,7 @@ impl FirstUse {
 }
 
 /// An error is the same for all, and no other route would help.
-fn told(built: &Built) -> Result<TlsConfig, ConnectError> {
+fn told<C: Clone>(built: &Built<C>) -> Result<C, ConnectError> {
     built.clone().map_err(|error| ConnectError::new(Phase::Tls, NoConfig(error)).fatal())
 }
 
@@ -110,14 +110,14 @@ impl Waiting {
 
 // === impl Work ===
 
-impl Work {
+impl<C: Clone + Send + Sync + 'static> Work<C> {
     fn run(self) {
         // Whoever waits is told of an error.
         drop(self.0.block());
     }
 }
 
-impl Drop for Work {
+impl<C> Drop for Work<C> {
     fn drop(&mut self) {
         let Waiting { wakers, .. } = mem::take(&mut *self.0.waiting.lock());
         wakers.into_iter().for_each(Waker::wake);

@@ -66,7 +66,7 @@ pub(crate) struct LazyConfig(Arc<Lazy>);
 
 enum Lazy {
     Built(TlsConfig),
-    OnFirstUse(Arc<FirstUse>),
+    OnFirstUse(Arc<FirstUse<TlsConfig>>),
     Replaceable { by: Arc<Replaceable>, for_proxies: bool },
 }
 
@@ -395,7 +395,7 @@ impl LazyConfig {
     }
 
     /// The one that it is at present, if that is built.
-    fn at_hand(&self) -> Result<TlsConfig, Arc<FirstUse>> {
+    fn at_hand(&self) -> Result<TlsConfig, Arc<FirstUse<TlsConfig>>> {
         match &*self.0 {
             Lazy::Built(config) => Ok(config.clone()),
             Lazy::OnFirstUse(first) => match first.built() {
