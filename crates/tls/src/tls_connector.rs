@@ -58,8 +58,8 @@ impl TlsConnector {
 }
 
 impl TlsConnector {
-    /// Offers HTTP/2 too, to each proxy that a tunnel is wanted of: for a tunnel layer that speaks it. One that forwards
-    /// requests is offered it where these [leave the version open](skybridge_core::HttpVersions::Any).
+    /// Offers HTTP/2 too, to each proxy that a tunnel is wanted of: for a tunnel layer that speaks it. One that
+    /// forwards requests is offered it where these [leave the version open](skybridge_core::HttpVersions::Any).
     pub fn http2(mut self) -> Self {
         self.http2 = Some(true);
         self

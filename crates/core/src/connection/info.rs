@@ -98,8 +98,8 @@ impl ConnInfo {
     }
 
     /// Says of an error by which [settings of TLS](ConnectError::by_settings) it was tried: those with the proxies that
-    /// were passed, and with the origin. A [phase](Self::phase) that fails and an [attempt](Self::tried) that has failed
-    /// say so by themselves.
+    /// were passed, and with the origin. A [phase](Self::phase) that fails and an [attempt](Self::tried) that has
+    /// failed say so by themselves.
     pub fn mark(&self, error: ConnectError) -> ConnectError {
         TriedBy::of(self).mark(error)
     }

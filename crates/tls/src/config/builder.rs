@@ -124,13 +124,13 @@ impl TlsConfigBuilder {
     /// by the issuer of the certificates that it is about. No list is ever fetched. By default there is none.
     ///
     /// They count for each certificate below a root: the peer's own and those of its issuers. Of two lists of an issuer
-    /// the newer one counts; of one that it gives out in parts (section 5.2.5), the newer one of the same part. One that
-    /// has expired, or isn't signed by the issuer, makes its certificates unknown, and the connect fails:
+    /// the newer one counts; of one that it gives out in parts (section 5.2.5), the newer one of the same part. One
+    /// that has expired, or isn't signed by the issuer, makes its certificates unknown, and the connect fails:
     /// [`TlsError::RevocationUnknown`](crate::TlsError::RevocationUnknown). With another verifier they are an error.
     ///
-    /// A peer's own certificate that is among the roots is refused where such a list of its issuer, or any part, has it.
-    /// None needs to be about it, whatever is [required](Self::crl_required); as its issuer may not be known, none needs
-    /// to be signed by that, nor be in time.
+    /// A peer's own certificate that is among the roots is refused where such a list of its issuer, or any part, has
+    /// it. None needs to be about it, whatever is [required](Self::crl_required); as its issuer may not be known, none
+    /// needs to be signed by that, nor be in time.
     pub fn crl_pem(mut self, pem: &[u8]) -> Self {
         let mut found = 0;
         for crl in CertificateRevocationListDer::pem_slice_iter(pem) {
