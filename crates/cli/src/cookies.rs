@@ -154,8 +154,8 @@ impl Jar {
 }
 
 impl Asked {
-    /// As curl, by the `host` that the request says. That says nothing of where the request goes: what goes in cleartext
-    /// is secure if `stays_here`, within this machine, and is for this machine too.
+    /// As curl, by the `host` that the request says. That says nothing of where the request goes: what goes in
+    /// cleartext is secure if `stays_here`, within this machine, and is for this machine too.
     pub(crate) fn of(uri: &Uri, headers: &HeaderMap, stays_here: bool) -> Self {
         let said = headers.get(HOST).and_then(|host| host.to_str().ok()?.parse::<http::uri::Authority>().ok());
         let host = said.as_ref().map(|authority| authority.host()).or(uri.host()).unwrap_or_default();
@@ -206,7 +206,7 @@ fn is_over(cookie: &Cookie, now: i64) -> bool {
     cookie.expires.is_some_and(|expires| expires < now)
 }
 
-/// Beside the file, and then in its place. The name beside it is nobody's: what a run that was killed has left behind is
+/// Beside the file, and then in its place. The name beside it is nobody's: what a run that was killed has left is
 /// neither in the way nor written to.
 fn replace(path: &Path, there: Option<&fs::Metadata>, text: &[u8]) -> io::Result<()> {
     if there.is_some() {

@@ -106,8 +106,9 @@ impl Hickory {
     /// over this. Of why there is no answer, [`DohError`] tells.
     ///
     /// # Errors
-    /// `InvalidInput` when the URL is none of `https`, or has credentials or a fragment; `{?dns}` may stand at its end. A
-    /// host that isn't ASCII is [converted](skybridge_core::ascii_host) with the feature `idn`, and refused without it.
+    /// `InvalidInput` when the URL is none of `https`, or has credentials or a fragment; `{?dns}` may stand at its end.
+    /// A host that isn't ASCII is [converted](skybridge_core::ascii_host) with the feature `idn`, and refused without
+    /// it.
     pub fn over_https<S, B>(url: &str, client: S) -> io::Result<Self>
     where
         S: Service<Request<String>, Response = Response<B>, Error: Into<BoxError>, Future: Send>,
