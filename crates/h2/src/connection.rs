@@ -3,12 +3,12 @@ mod failing;
 mod starting;
 mod unopened;
 
-use self::unopened::Unopened;
 use crate::{
     H2Body, H2Error,
     body::BodyParts,
     chunk::Chunk,
     classify,
+    queue_place::QueuePlace,
     saved_request::SavedRequest,
     shared::Shared,
     upload::Upload,
@@ -76,6 +76,12 @@ enum Exchange<B: Body> {
     },
     /// The response's head arrived before all of the request was sent.
     Uploading(UploadHandle),
+}
+
+/// A request that waits until its stream can be opened. Given up by then, it leaves nothing.
+struct Unopened<B> {
+    request: Request<B>,
+    place: QueuePlace,
 }
 
 impl<B: Body> Http2<B> {

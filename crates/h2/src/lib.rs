@@ -76,6 +76,7 @@ mod handshake;
 mod head;
 mod pings;
 mod preface_io;
+mod queue_place;
 mod saved_request;
 mod settings;
 mod shared;

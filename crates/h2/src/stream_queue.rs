@@ -4,7 +4,6 @@
 //! given up while it waits in the h2 crate is sent nevertheless when its turn comes, with RST_STREAM behind it, and the
 //! peer may act on it by then.
 
-use crate::wire::Wire;
 use skybridge_core::sync::Mutex;
 use std::{
     collections::BTreeMap,
@@ -25,15 +24,6 @@ struct Waiting {
     next: u64,
     /// Those that have looked and found no room since they were last woken.
     wakers: BTreeMap<u64, Waker>,
-}
-
-/// A place in the queue, until this is dropped.
-#[derive(Debug)]
-pub(crate) struct QueuePlace {
-    wire: Wire,
-    number: u64,
-    /// It has taken the stream that it was woken for, if it was.
-    is_served: bool,
 }
 
 // === impl StreamQueue ===
@@ -60,47 +50,29 @@ impl StreamQueue {
         let wakers = std::mem::take(&mut self.waiting.lock().wakers);
         wakers.into_values().for_each(Waker::wake);
     }
-}
 
-// === impl QueuePlace ===
-
-impl QueuePlace {
-    /// The last place.
+    /// Somebody comes to wait: the number of the last place.
     #[cold]
-    pub(crate) fn last(wire: &Wire) -> Self {
-        let queue = wire.queue();
-        queue.places.fetch_add(1, Ordering::SeqCst);
+    pub(crate) fn enter(&self) -> u64 {
+        self.places.fetch_add(1, Ordering::SeqCst);
         // Whoever closes a stream counts that before it looks whether anybody waits: either it finds this one, or that
         // is counted when this one looks.
         fence(Ordering::SeqCst);
-        let number = {
-            let mut waiting = queue.waiting.lock();
-            waiting.next += 1;
-            waiting.next
-        };
-        Self { wire: wire.clone(), number, is_served: false }
+        let mut waiting = self.waiting.lock();
+        waiting.next += 1;
+        waiting.next
     }
 
-    /// It is woken when there may be room. To be called before it looks. It keeps its place when it finds none.
-    pub(crate) fn register(&self, waker: &Waker) {
-        let before = self.wire.queue().waiting.lock().wakers.insert(self.number, waker.clone());
+    /// Who has this place is woken when there may be room.
+    pub(crate) fn register(&self, place: u64, waker: &Waker) {
+        let before = self.waiting.lock().wakers.insert(place, waker.clone());
         drop(before);
     }
 
-    /// The room that it was woken for is taken: the next need not look.
-    pub(crate) fn served(&mut self) {
-        self.is_served = true;
-    }
-}
-
-impl Drop for QueuePlace {
-    fn drop(&mut self) {
-        let queue = self.wire.queue();
-        let waker = queue.waiting.lock().wakers.remove(&self.number);
+    /// Nobody waits at this place any more.
+    pub(crate) fn leave(&self, place: u64) {
+        let waker = self.waiting.lock().wakers.remove(&place);
         drop(waker);
-        queue.places.fetch_sub(1, Ordering::SeqCst);
-        if !self.is_served {
-            queue.wake_first();
-        }
+        self.places.fetch_sub(1, Ordering::SeqCst);
     }
 }

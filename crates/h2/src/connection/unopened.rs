@@ -1,17 +1,11 @@
 //! Requests whose streams can't be opened yet.
 
-use super::{Exchange, Http2, Stop};
-use crate::{H2Body, stream_queue::QueuePlace};
+use super::{Exchange, Http2, Stop, Unopened};
+use crate::{H2Body, queue_place::QueuePlace};
 use http::Request;
 use http_body::Body;
 use skybridge_core::{BoxError, ConnectProtocol, Connection, ResponseResult};
 use std::task::{Context, Poll};
-
-/// A request that waits until its stream can be opened. Given up by then, it leaves nothing.
-pub(super) struct Unopened<B> {
-    request: Request<B>,
-    place: QueuePlace,
-}
 
 impl<B> Http2<B>
 where
