@@ -181,8 +181,12 @@ where
         let length = if is_bare { Some(0) } else { content_length(response) };
         let is_over = may_be_over && length.is_none_or(|length| length == 0) && response.body().is_end_stream();
         let upload = upload.and_then(|upload| self.detach(upload, failed, is_over));
-        let open = self.shared.wire.hand_over_stream();
-        (!is_over).then_some(BodyParts { length, is_bare, upload, open })
+        let wire = &self.shared.wire;
+        if is_over {
+            wire.close_stream();
+            return None;
+        }
+        Some(BodyParts { length, is_bare, upload, open: wire.hand_over_stream() })
     }
 
     /// The response's head arrived early: the rest of the upload goes on in a task, or ends with the response if it has
