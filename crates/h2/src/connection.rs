@@ -104,8 +104,8 @@ impl<B: Body> Http2<B> {
         }))
     }
 
-    /// The stream is answered, so it is open: `send` need not keep it until it is asked, which would keep a body that is
-    /// dropped from resetting it.
+    /// The stream is answered, so it is open: `send` need not keep it until it is asked, which would keep a body that
+    /// is dropped from resetting it.
     #[cold]
     fn forget_stream(&mut self, cx: &mut Context<'_>) {
         if !matches!(self.send.poll_ready(cx), Poll::Ready(Ok(()))) {

@@ -1,5 +1,5 @@
-//! An HTTP/2 connection (RFC 9113) on a [`Link`](skybridge_core::Link), which is a stream of bytes with what is known of
-//! it. [`H2`] makes the handshake and spawns the task that drives the connection; what comes of it is [`Http2`], a
+//! An HTTP/2 connection (RFC 9113) on a [`Link`](skybridge_core::Link), which is a stream of bytes with what is known
+//! of it. [`H2`] makes the handshake and spawns the task that drives the connection; what comes of it is [`Http2`], a
 //! [`Connection`](skybridge_core::Connection) for a pool. It stands beside `skybridge-h1`, below the layer that chooses
 //! between the two, and is built on the `h2` crate.
 //!

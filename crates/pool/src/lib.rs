@@ -96,11 +96,11 @@
 //!
 //! # When the machine has slept
 //!
-//! The runtime's clock stands still while a machine sleeps, on most systems, so no limit comes nearer, and peers or what
-//! is on the way to them may have forgotten the connections. A wall clock that is suddenly ahead by more than 5 s says so. The
-//! clocks are compared by the reaper whenever it looks, with each new connection, by the first request of an origin
-//! since the reaper's last look, and by each request for which the clock is read anyway: one with options, limits or an
-//! observer. Then exclusive connections that are idle are closed
+//! The runtime's clock stands still while a machine sleeps, on most systems, so no limit comes nearer, and peers or
+//! what is on the way to them may have forgotten the connections. A wall clock that is suddenly ahead by more than 5 s
+//! says so. The clocks are compared by the reaper whenever it looks, with each new connection, by the first request of
+//! an origin since the reaper's last look, and by each request for which the clock is read anyway: one with options,
+//! limits or an observer. Then exclusive connections that are idle are closed
 //! ([`CloseReason::Stale`](skybridge_core::CloseReason::Stale)), and shared ones [ask their
 //! peers](skybridge_core::Connection::suspect), and are used again once those have answered. Exchanges under way go on.
 //!

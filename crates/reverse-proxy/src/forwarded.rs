@@ -68,8 +68,8 @@ impl Forwarded {
         self
     }
 
-    /// Believes what clients say, and adds to it, in the same line: for a proxy that only other proxies of one's own can
-    /// reach. Their `x-forwarded-host` and `x-forwarded-proto` stay as they are. What is spelt otherwise, as
+    /// Believes what clients say, and adds to it, in the same line: for a proxy that only other proxies of one's own
+    /// can reach. Their `x-forwarded-host` and `x-forwarded-proto` stay as they are. What is spelt otherwise, as
     /// `x_forwarded_for` is, is removed all the same.
     #[must_use]
     pub const fn trusted(mut self) -> Self {

@@ -187,7 +187,7 @@ async fn a_handshake_that_is_refused_for_the_name_or_for_no_reason() {
         (80, "something went wrong in it (alert internal_error) (nothing was sent)"),
         (
             71,
-            "it wants stronger cryptography (alert insufficient_security) (nothing was sent); --tlsv1.2, --tlsv1.3 and --tls-max set the versions; TLS 1.1 and before are never spoken",
+            "it wants stronger cryptography (alert insufficient_security) (nothing was sent); --tlsv1.2, --tlsv1.3, --tls-max and --tls-fallback set the versions; TLS 1.1 and before are never spoken",
         ),
     ];
     for (alert, line) in rows {

@@ -100,8 +100,8 @@ async fn servers_over_tls_prove_their_name_even_to_who_is_insecure() {
     assert!(server.asked().iter().all(|asked| asked.ends_with(" tcp")), "{:?}", server.asked());
 }
 
-/// A server over HTTPS, which is `dns.test` and `bücher.test`, and says that every name is this machine; and a file with
-/// its root.
+/// A server over HTTPS, which is `dns.test` and `bücher.test`, and says that every name is this machine; and a file
+/// with its root.
 struct Doh {
     origin: Origin,
     _folder: TempDir,

@@ -1,5 +1,5 @@
-//! The steps of a connect, in their order: the backoff of its origin, a plan, a connection of another origin that will do,
-//! and last a connection of its own.
+//! The steps of a connect, in their order: the backoff of its origin, a plan, a connection of another origin that will
+//! do, and last a connection of its own.
 
 use crate::{
     connect::{ended::Ended, new_connection::NewConnection, searching::Searching},
