@@ -9,6 +9,9 @@ use std::{
 };
 use tonic::Status;
 
+/// The most frames that are read of a stream at once: who has only empty ones would otherwise never be through.
+const FRAMES: usize = 64;
+
 /// A stream whose beginning has been read already.
 struct Begun {
     begin: Option<Frame<Bytes>>,
@@ -18,13 +21,18 @@ struct Begun {
 }
 
 /// The messages as bytes, if they are all at hand, in one piece or in several of not more than `limit` bytes; otherwise
-/// as the stream that they are. It waits for none: whoever has to is polled again when the request is sent.
+/// as the stream that they are, also one of very many pieces. It waits for none: whoever has to is polled again when the
+/// request is sent.
 ///
 /// # Errors
 /// When a message can't be encoded: nothing needs to be sent then.
 pub(crate) fn keep(mut body: tonic::body::Body, limit: usize) -> Result<RequestBody, Status> {
-    let mut begin = Bytes::new();
+    let (mut begin, mut read) = (Bytes::new(), 0);
     let next = loop {
+        if read == FRAMES {
+            break None;
+        }
+        read += 1;
         let frame = match Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(None) => return Ok(begin.into()),
             Poll::Ready(Some(frame)) => frame?,
@@ -74,5 +82,35 @@ impl Body for Begun {
             hint.set_upper(begun + upper);
         }
         hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    /// Has another empty frame whenever it is asked.
+    struct Empty(Arc<AtomicUsize>);
+
+    impl Body for Empty {
+        type Data = Bytes;
+        type Error = Status;
+
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Poll::Ready(Some(Ok(Frame::data(Bytes::new()))))
+        }
+    }
+
+    #[test]
+    #[allow(clippy::unwrap_used, reason = "a test")]
+    fn a_stream_that_says_nothing_without_end_is_left_for_later() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let body = keep(tonic::body::Body::new(Empty(Arc::clone(&asked))), 1_000).unwrap();
+        assert!(!body.is_end_stream() && asked.load(Ordering::Relaxed) == FRAMES);
     }
 }
