@@ -1,13 +1,15 @@
 //! However an idle connection ends, the pool knows before it has the next request for it: that goes to another
-//! connection at once, whatever its method, and nothing fails. In memory and on sockets, in cleartext and over TLS.
+//! connection at once, whatever its method, and nothing fails. In memory and on sockets, in cleartext and over TLS. Also
+//! where the runtime had no time to look at its sockets in between.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use http::Request;
 use skybridge::{
-    Client, Event, EventKind, Observe, RequestBody, Roots, TlsConfig, TlsLayer,
+    Client, Endpoint, Event, EventKind, Observe, RequestBody, Roots, TlsConfig, TlsLayer,
     types::{CloseReason, sync::Mutex},
 };
+use skybridge_dns::Fixed;
 use skybridge_testkit::{certs::Ca, h1::Script, net};
 use skybridge_tests::{World, read};
 use std::{any::Any, future::Future, sync::Arc, time::Duration};
@@ -42,6 +44,13 @@ trait Socket: AsyncRead + AsyncWrite + Send + Unpin + Sized + 'static {
 impl Socket for TcpStream {
     fn reset(self) {
         socket2::SockRef::from(&self).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+}
+
+#[cfg(unix)]
+impl Socket for tokio::net::UnixStream {
+    fn reset(self) {
+        unreachable!("there are no resets")
     }
 }
 
@@ -82,12 +91,13 @@ async fn sealed<S: Socket>(mut tls: tokio_rustls::server::TlsStream<S>, end: End
     Box::new(tls)
 }
 
-/// One request, whose connection ends so when it is told to; and another on the next connection.
+/// One request, whose connection ends so when it is told to, and says that it has; and another on the next connection.
 async fn serve<S: Socket, F: Future<Output = S>>(
     accept: impl Fn() -> F,
     tls: Option<TlsAcceptor>,
     end: End,
     idle: oneshot::Receiver<()>,
+    ended: impl FnOnce(),
 ) {
     let Some(tls) = tls else {
         let mut first = Script::new(accept().await);
@@ -95,6 +105,7 @@ async fn serve<S: Socket, F: Future<Output = S>>(
         first.respond(200, "one").await;
         idle.await.unwrap();
         let _held = plainly(first.into_parts().0, end).await;
+        ended();
         return second(accept().await).await;
     };
     let mut first = Script::new(tls.accept(accept().await).await.unwrap());
@@ -102,6 +113,7 @@ async fn serve<S: Socket, F: Future<Output = S>>(
     first.respond(200, "one").await;
     idle.await.unwrap();
     let _held = sealed(first.into_parts().0, end).await;
+    ended();
     second(tls.accept(accept().await).await.unwrap()).await;
 }
 
@@ -170,7 +182,7 @@ async fn in_memory() {
         let listener = world.net.listen(([192, 0, 2, 1], port).into());
         let (idle, is_idle) = oneshot::channel();
         let accept = || async { listener.accept().await.0 };
-        let server = serve(accept, tls.then(|| acceptor.clone()), end, is_idle);
+        let server = serve(accept, tls.then(|| acceptor.clone()), end, is_idle, || {});
         let url = format!("{scheme}://a.test/");
         let (reason, ()) = tokio::join!(call(client, &url, idle, told), server);
         assert_eq!((reason, *watch.retries.lock(), world.net.opened()), (expected, 0, 2), "tls {tls}, {end:?}");
@@ -188,8 +200,45 @@ async fn on_sockets() {
         let url = format!("{scheme}://localhost:{}/", listener.local_addr().unwrap().port());
         let (idle, is_idle) = oneshot::channel();
         let accept = || async { listener.accept().await.unwrap().0 };
-        let server = serve(accept, tls.then(|| acceptor.clone()), end, is_idle);
+        let server = serve(accept, tls.then(|| acceptor.clone()), end, is_idle, || {});
         let (reason, ()) = tokio::join!(call(client, &url, idle, told), server);
         assert_eq!((reason, *watch.retries.lock()), (expected, 0), "tls {tls}, {end:?}");
+    }
+}
+
+/// Unix domain sockets, as what is sent there has arrived when that returns.
+#[cfg(unix)]
+#[tokio::test]
+async fn on_sockets_that_nobody_had_time_to_look_at() {
+    let (acceptor, layer) = certificate();
+    let folder = tempfile::tempdir().unwrap();
+    for (n, (tls, end, expected)) in cases().filter(|(_, end, _)| *end != End::Reset).enumerate() {
+        let path = folder.path().join(n.to_string());
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let (idle, is_idle) = oneshot::channel();
+        let (has_ended, ended) = std::sync::mpsc::channel();
+        let acceptor = tls.then(|| acceptor.clone());
+        let server = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::UnixListener::from_std(listener).unwrap();
+                let accept = || async { listener.accept().await.unwrap().0 };
+                serve(accept, acceptor, end, is_idle, move || has_ended.send(()).unwrap()).await;
+            });
+        });
+        let (watch, mut told) = watch();
+        let resolver = Fixed::new([Endpoint::from(path)]);
+        let client = Client::builder().resolver(resolver).observer(watch.clone()).tls(layer.clone()).build();
+        let url = if tls { "https://a.test/" } else { "http://a.test/" };
+        assert_eq!(read(client.get(url)).await.unwrap(), "one");
+        assert_eq!(client.stats().idle, 1);
+        idle.send(()).unwrap();
+        // As a program does that computes: the thread is the only one.
+        ended.recv().unwrap();
+        let request = Request::post(url).body(RequestBody::from("two?")).unwrap();
+        assert_eq!(read(client.request(request)).await.unwrap(), "two", "tls {tls}, {end:?}");
+        assert_eq!(told.recv().await, Some(expected), "tls {tls}, {end:?}");
+        server.join().unwrap();
     }
 }

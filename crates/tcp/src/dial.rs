@@ -21,10 +21,10 @@ async fn open(options: &Options, attempt: &Attempt) -> Result<(TcpIo, Option<Soc
             let stream = options.socket(*remote, begins_with_tls(&attempt.route))?.connect(*remote).await?;
             options.tune(&stream)?;
             let local = stream.local_addr().ok();
-            Ok((TcpIo::Tcp(stream), local))
+            Ok((stream.into(), local))
         }
         #[cfg(unix)]
-        Endpoint::Unix(path) => Ok((TcpIo::Unix(tokio::net::UnixStream::connect(path).await?), None)),
+        Endpoint::Unix(path) => Ok((tokio::net::UnixStream::connect(path).await?.into(), None)),
         Endpoint::Name { .. } => {
             let what = "nobody has looked up its name: `RouteLayer::unresolved` is for connectors that do";
             Err(io::Error::new(io::ErrorKind::Unsupported, what).into())

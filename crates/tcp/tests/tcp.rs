@@ -8,13 +8,15 @@ use skybridge_tcp::{KeepAlive, NoLocalAddress, RaceLayer, SocketRefused, Tcp, Tc
 use skybridge_testkit::fixtures;
 use socket2::SockRef;
 use std::{
-    io::{ErrorKind, IoSlice},
+    io::{self, ErrorKind, IoSlice},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    pin::Pin,
     sync::Arc,
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
     net::{TcpListener, TcpSocket, TcpStream},
 };
 use tower::{Layer, ServiceExt};
@@ -38,10 +40,7 @@ fn route<'a>(endpoints: impl IntoIterator<Item = &'a str>) -> Route {
 }
 
 fn stream(io: &TcpIo) -> &TcpStream {
-    match io {
-        TcpIo::Tcp(stream) => stream,
-        other => panic!("{other:?}"),
-    }
+    io.tcp().unwrap()
 }
 
 #[tokio::test]
@@ -67,6 +66,45 @@ async fn a_link_carries_bytes_and_the_facts() {
     assert_eq!(link.info.local_addr, Some(peer));
     assert_eq!(link.info.remote, fixtures::endpoint(&addr));
     assert!(link.info.timings.get(Phase::Tcp).is_some());
+}
+
+/// The runtime gets no turn meanwhile, so it knows nothing of what has come.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_read_that_is_asked_for_again_looks_at_the_socket_itself() {
+    fn read(io: &mut TcpIo) -> io::Result<Vec<u8>> {
+        loop {
+            let mut buf = [0; 8];
+            let mut buf = ReadBuf::new(&mut buf);
+            match Pin::new(&mut *io).poll_read(&mut Context::from_waker(Waker::noop()), &mut buf) {
+                Poll::Ready(read) => return read.map(|()| buf.filled().to_vec()),
+                Poll::Pending => std::thread::yield_now(),
+            }
+        }
+    }
+
+    let (listener, addr) = listener().await;
+    let dial = async || Tcp::new().oneshot(route([]).attempt(fixtures::endpoint(&addr))).await.unwrap().io;
+    let (mut ended, mut broken) = (dial().await, dial().await);
+    let accept = async || listener.accept().await.unwrap().0.into_std().unwrap();
+    let (mut ends, breaks) = (accept().await, accept().await);
+    for bytes in [b"one", b"two"] {
+        assert_eq!(std::io::Write::write(&mut ends, bytes).unwrap(), bytes.len());
+        assert_eq!(read(&mut ended).unwrap(), bytes);
+    }
+    drop(ends);
+    assert_eq!(read(&mut ended).unwrap(), b"");
+    SockRef::from(&breaks).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(breaks);
+    assert_eq!(read(&mut broken).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    // What it has missed the runtime tells as ever.
+    let (mut late, mut peer) = (dial().await, accept().await);
+    assert_eq!(std::io::Write::write(&mut peer, b"before").unwrap(), 6);
+    assert_eq!(read(&mut late).unwrap(), b"before");
+    let after = std::thread::spawn(move || std::io::Write::write(&mut peer, b"after").unwrap());
+    let mut buf = [0; 5];
+    late.read_exact(&mut buf).await.unwrap();
+    assert_eq!((&buf, after.join().unwrap()), (b"after", 5));
 }
 
 #[tokio::test]

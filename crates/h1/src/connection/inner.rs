@@ -108,14 +108,14 @@ impl Inner {
         !self.read.is_empty()
     }
 
-    /// A request is about to be written. What the peer has said by now, it hasn't said of this request: so that is
-    /// looked at before.
+    /// A request is about to be written. What the peer has said by now, it hasn't said of this request: so the socket is
+    /// read before, whether or not it has woken the watch. Whoever has to wake that may have had no turn.
     ///
     /// # Errors
     /// When the connection isn't idle.
     #[inline]
     pub(super) fn begin(&mut self, wanted: bool) -> (Result<(), H1Error>, Effects) {
-        let effects = self.look_if_woken();
+        let effects = self.look_idle();
         let begun = match self.state {
             State::Idle => {
                 self.state = State::Exchange { request: Half::Driven, response: Half::Driven };
