@@ -1,6 +1,6 @@
 //! However an idle connection ends, the pool knows before it has the next request for it: that goes to another
-//! connection at once, whatever its method, and nothing fails. In memory and on sockets, in cleartext and over TLS. Also
-//! where the runtime had no time to look at its sockets in between.
+//! connection at once, whatever its method, and nothing fails. In memory and on sockets, in cleartext and over TLS.
+//! Also where the runtime had no time to look at its sockets in between.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 

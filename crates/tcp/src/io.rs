@@ -115,8 +115,8 @@ impl AsyncWrite for TcpIo {
 // === impl Socket ===
 
 impl Socket {
-    /// Reads what is there, whatever the runtime knows of it. Most often there is nothing: so a byte is looked at first,
-    /// and the buffer, which may be large, stays as it is.
+    /// Reads what is there, whatever the runtime knows of it. Most often there is nothing: so a byte is looked at
+    /// first, and the buffer, which may be large, stays as it is.
     #[cfg(unix)]
     fn look(&self, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         use std::{io::Read, mem::MaybeUninit};

@@ -15,8 +15,8 @@ use std::{fmt, sync::Arc};
 /// closed when those on it are over, as
 /// [`CloseReason::TlsReplaced`](skybridge_core::CloseReason::TlsReplaced).
 /// [`TlsInfo::generation`](skybridge_core::TlsInfo::generation) says of each connection of which it is.
-/// Draining is for the pool to do, and ours does. That of hyper-util, above `skybridge-hyper`'s connector, can't be told
-/// to: there a connection takes requests until it ends, so that only [`OlderConnections::Close`] is certain.
+/// Draining is for the pool to do, and ours does. That of hyper-util, above `skybridge-hyper`'s connector, can't be
+/// told to: there a connection takes requests until it ends, so that only [`OlderConnections::Close`] is certain.
 ///
 /// The same holds of connections through a proxy whose TLS was replaced, and not the origin's: a handle of the
 /// proxies' configuration ends them too, forwarded or in a tunnel. Of several tunnels in one connection to a proxy

@@ -21,8 +21,8 @@ struct Begun {
 }
 
 /// The messages as bytes, if they are all at hand, in one piece or in several of not more than `limit` bytes; otherwise
-/// as the stream that they are, also one of very many pieces. It waits for none: whoever has to is polled again when the
-/// request is sent.
+/// as the stream that they are, also one of very many pieces. It waits for none: whoever has to is polled again when
+/// the request is sent.
 ///
 /// # Errors
 /// When a message can't be encoded: nothing needs to be sent then.

@@ -108,8 +108,8 @@ impl Inner {
         !self.read.is_empty()
     }
 
-    /// A request is about to be written. What the peer has said by now, it hasn't said of this request: so the socket is
-    /// read before, whether or not it has woken the watch. Whoever has to wake that may have had no turn.
+    /// A request is about to be written. What the peer has said by now, it hasn't said of this request: so the socket
+    /// is read before, whether or not it has woken the watch. Whoever has to wake that may have had no turn.
     ///
     /// # Errors
     /// When the connection isn't idle.
