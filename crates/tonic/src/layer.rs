@@ -33,7 +33,7 @@ impl TonicLayer {
 
     /// How many bytes of a request's messages are kept for another try, if they are at hand at once (default: 256 KiB;
     /// 0 keeps nothing). That of a unary call is kept whatever its size, as it is there anyway. A stream of messages
-    /// that has to be waited for isn't kept.
+    /// that has to be waited for isn't kept, nor one of more than 64 pieces.
     pub fn keep(mut self, bytes: usize) -> Self {
         self.settings.keep = bytes;
         self
