@@ -17,8 +17,8 @@ const OF_TLS: [&str; 5] = ["aws-lc-rs", "ring", "native-roots", "webpki-roots", 
 const PROVIDERS: [&str; 4] = ["", "aws-lc-rs", "ring", "aws-lc-rs,ring"];
 
 /// Whose tree may have it: packages of the workspace's own tools and tests.
-const MAY_HAVE_AWS_LC: [&str; 5] =
-    ["skybridge-examples", "skybridge-meter", "skybridge-soak", "skybridge-tests", "xtask"];
+const MAY_HAVE_AWS_LC: [&str; 6] =
+    ["skybridge-bare", "skybridge-examples", "skybridge-meter", "skybridge-soak", "skybridge-tests", "xtask"];
 
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Features {

@@ -19,8 +19,15 @@ use crate::command::{Failure, Outcome, cargo, run as execute};
 use crate::workspace;
 
 /// What is not for others.
-const UNPUBLISHED: [&str; 6] =
-    ["skybridge-counting", "skybridge-examples", "skybridge-meter", "skybridge-soak", "skybridge-tests", "xtask"];
+const UNPUBLISHED: [&str; 7] = [
+    "skybridge-bare",
+    "skybridge-counting",
+    "skybridge-examples",
+    "skybridge-meter",
+    "skybridge-soak",
+    "skybridge-tests",
+    "xtask",
+];
 
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct PackageArgs {

@@ -4,13 +4,10 @@ use crate::{
     case::{Case, Sender},
     connects,
     counted::{COUNTED, WARM},
-    memory, names, observed,
-    over::Over,
-    passing,
-    request::Shape,
-    sessions,
-    stack::{Retry, Version},
+    memory, names, observed, passing, sessions,
+    stack::Retry,
 };
+use skybridge_bare::{Over, Shape, Version};
 use skybridge_counting::allocations;
 
 /// Prints what each case costs; false when one costs more than it may.

@@ -1,11 +1,10 @@
 //! What can be measured: a version of HTTP, a request, and what sends it.
 
 use crate::{
-    bare, client, composable,
-    over::Over,
-    request::Shape,
-    stack::{self, Retry, Version},
+    client,
+    stack::{self, Retry},
 };
+use skybridge_bare::{self as bare, Outcome, Over, Shape, Version};
 use std::process::ExitCode;
 
 /// What sends the requests.
@@ -70,47 +69,29 @@ impl Case {
     }
 
     /// Sends one request after the other on one connection; calls `after` with the number of each that is over.
-    pub(crate) fn run(self, requests: u64, mut after: impl FnMut(u64)) -> Result<(), Box<dyn std::error::Error>> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        runtime.block_on(async {
+    pub(crate) fn run(self, requests: u64, mut after: impl FnMut(u64)) -> Outcome<()> {
+        let Self { version, over, sender, shape } = self;
+        let alone = |sender, after| bare::run(sender, version, over, shape, requests, after);
+        match sender {
+            Sender::Bare => return alone(bare::Sender::Alone, &mut after),
+            Sender::Composable => return alone(bare::Sender::Composable, &mut after),
+            Sender::Stack(_) | Sender::Client => {}
+        }
+        bare::runtime()?.block_on(async {
             macro_rules! each {
                 ($send:expr) => {
                     for n in 1..=requests {
-                        if $send? != 5 {
-                            return Err("the peer says hello in five bytes".into());
-                        }
+                        bare::is_hello($send?)?;
                         after(n);
                     }
                 };
             }
-            let Self { shape, over, .. } = self;
-            match (self.sender, self.version) {
-                (Sender::Bare, Version::H1) => {
-                    let mut bare = bare::H1::connect(over).await?;
-                    each!(bare.send(shape).await);
-                }
-                (Sender::Bare, Version::H2) => {
-                    let mut bare = bare::H2::connect(over).await?;
-                    each!(bare.send(shape).await);
-                }
-                (Sender::Composable, _) => {
-                    let check = |n, read| {
-                        if read != 5 {
-                            return Err("the peer says hello in five bytes".into());
-                        }
-                        after(n);
-                        Ok(())
-                    };
-                    composable::run(shape, over, requests, check).await?;
-                }
-                (Sender::Client, version) => {
-                    let client = client::client(version, over, None);
-                    each!(client::send(&client, shape, over).await);
-                }
-                (Sender::Stack(retry), version) => {
-                    let mut stack = stack::stack(version, retry, over);
-                    each!(stack::send(&mut stack, shape, over).await);
-                }
+            if let Sender::Stack(retry) = sender {
+                let mut stack = stack::stack(version, retry, over);
+                each!(stack::send(&mut stack, shape, over).await);
+            } else {
+                let client = client::client(version, over, None);
+                each!(client::send(&client, shape, over).await);
             }
             Ok(())
         })

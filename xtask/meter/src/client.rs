@@ -1,14 +1,10 @@
 //! The default `Client`, as a user has it.
 
-use crate::{
-    over::Over,
-    request::Shape,
-    sealed,
-    stack::{self, Version},
-};
+use crate::{sealed, stack};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use skybridge::{Client, ConnectOptions, Endpoint, Observe};
+use skybridge_bare::{Outcome, Over, Shape, Version};
 use skybridge_core::Attempt;
 use skybridge_dns::Fixed;
 use std::sync::Arc;
@@ -17,7 +13,7 @@ use tower::service_fn;
 /// A client with all defaults, over the peers in memory.
 pub(crate) fn client(version: Version, over: Over, observer: Option<Arc<dyn Observe>>) -> Client {
     let mut connect_options = ConnectOptions::default();
-    connect_options.http_versions = version.into();
+    connect_options.http_versions = stack::http_versions(version);
     let builder = Client::builder()
         .resolver(Fixed::new([Endpoint::from(([192, 0, 2, 1], 80))]))
         .connect_options(connect_options)
@@ -30,7 +26,7 @@ pub(crate) fn client(version: Version, over: Over, observer: Option<Arc<dyn Obse
 }
 
 /// One request, read to its end.
-pub(crate) async fn send(client: &Client, shape: Shape, over: Over) -> Result<usize, Box<dyn std::error::Error>> {
+pub(crate) async fn send(client: &Client, shape: Shape, over: Over) -> Outcome<usize> {
     let mut body = client.request(shape.request::<skybridge::RequestBody>(over)).await?.into_body();
     let mut read = 0;
     while let Some(frame) = body.frame().await {

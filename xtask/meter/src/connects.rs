@@ -55,7 +55,7 @@ pub(crate) fn gate() -> bool {
 }
 
 fn cost(connects: usize) -> Outcome<Cost> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let runtime = skybridge_bare::runtime()?;
     runtime.block_on(measure(connects))
 }
 

@@ -4,10 +4,9 @@
 
 use crate::{
     case::{Case, Sender},
-    over::Over,
-    request::Shape,
-    stack::{Retry, Version},
+    stack::Retry,
 };
+use skybridge_bare::{Over, Shape, Version};
 use std::process::Command;
 
 const SHORT: u64 = 200;

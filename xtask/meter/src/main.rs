@@ -7,21 +7,15 @@
 #![allow(clippy::disallowed_methods, reason = "the programs that are measured spawn as their users would")]
 
 mod allocs;
-mod bare;
-mod canned;
 mod case;
 mod client;
-mod composable;
 mod connects;
 mod counted;
 mod instr;
 mod memory;
 mod names;
 mod observed;
-mod over;
 mod passing;
-mod peer;
-mod request;
 mod sealed;
 mod sessions;
 mod stack;

@@ -1,11 +1,10 @@
 //! Memory, by exact count: what an idle HTTP/1.1 connection keeps, and what a new one asks for.
 
-use crate::{bare, client, over::Over, peer, request::Shape, sealed, stack::Version};
+use crate::client;
 use http_body_util::BodyExt;
+use skybridge_bare::{Outcome, Over, Shape, Version, alone::H1, ends, peer, runtime};
 use skybridge_counting::{allocated, allocations, kept};
 use std::future::Future;
-
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 const CONNECTIONS: i64 = 500;
 const CONNECTS: u64 = 50;
@@ -58,7 +57,7 @@ fn verdict(good: bool) -> &'static str {
 }
 
 fn block_on<T>(future: impl Future<Output = Outcome<T>>) -> Outcome<T> {
-    tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(future)
+    runtime()?.block_on(future)
 }
 
 /// What the stream alone keeps.
@@ -74,7 +73,7 @@ async fn idle_bare() -> Outcome<i64> {
     let before = kept();
     let mut connections = Vec::with_capacity(CONNECTIONS as usize);
     for _ in 0..CONNECTIONS {
-        let mut connection = bare::H1::connect(Over::Nothing).await?;
+        let mut connection = H1::connect(Over::Nothing).await?;
         connection.send(Shape::Get).await?;
         connections.push(connection);
     }
@@ -129,11 +128,11 @@ fn cold_bare(over: Over) -> Outcome<Cost> {
     let mut costs = vec![];
     for _ in 0..CONNECTS {
         costs.push(block_on(async {
-            let config = sealed::bare_config()?;
+            let config = ends::config()?;
             let before = (allocated(), allocations());
             let mut connection = match over {
-                Over::Nothing => bare::H1::connect(over).await?,
-                Over::Tls => bare::H1::sealed(config).await?,
+                Over::Nothing => H1::connect(over).await?,
+                Over::Tls => H1::sealed(config).await?,
             };
             connection.send(Shape::Get).await?;
             Ok(Cost::of(before))

@@ -43,7 +43,7 @@ pub(crate) fn gate() -> bool {
 
 /// Allocations, and bytes, of a request under the first of so many names.
 fn per_request(names: u64) -> Result<(u64, u64), Box<dyn std::error::Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let runtime = skybridge_bare::runtime()?;
     runtime.block_on(async {
         let planner = service_fn(|target: Target| ready(Ok::<_, ConnectError>(planned(target))));
         let layer = PoolLayer::new(TokioRuntime::current()).config(PoolConfig::new().max_idle(1));

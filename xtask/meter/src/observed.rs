@@ -4,11 +4,9 @@
 use crate::{
     client,
     counted::{COUNTED, WARM},
-    over::Over,
-    request::Shape,
-    stack::Version,
 };
 use skybridge::Observe;
+use skybridge_bare::{Over, Shape, Version, runtime};
 use skybridge_counting::allocations;
 use skybridge_trace::{Metrics, Recorder, Spans};
 use std::{error::Error, io, sync::Arc};
@@ -51,7 +49,7 @@ fn to_nowhere<T>(filter: &str, measure: impl FnOnce() -> T) -> T {
 }
 
 fn per_request(observer: Option<Arc<dyn Observe>>) -> Result<f64, Box<dyn Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let runtime = runtime()?;
     runtime.block_on(async {
         let client = client::client(Version::H1, Over::Nothing, observer);
         let (mut before, mut after) = (0, 0);

@@ -1,7 +1,8 @@
 //! Layers that aren't needed pass: connecting in cleartext costs the same with TLS and a tunnel in the stack as
 //! without.
 
-use crate::{over::Over, sealed};
+use crate::sealed;
+use skybridge_bare::{Over, runtime};
 use skybridge_core::{
     Attempt, ConnInfo, ConnectError, ConnectOptions, Connector, Ctx, Endpoint, Endpoints, Key, KeyRef, Link, OriginRef,
     Route, Target,
@@ -42,8 +43,7 @@ pub(crate) fn gate() -> bool {
 }
 
 fn connecting(mut connector: impl Connector) -> Result<u64, String> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(|error| error.to_string())?;
+    let runtime = runtime().map_err(|error| error.to_string())?;
     let key = key().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let mut counted = 0;

@@ -1,6 +1,7 @@
 //! What the sessions of a thousand origins hold, by their configuration's own bound.
 
-use crate::{over::Over, sealed};
+use crate::sealed;
+use skybridge_bare::{Over, ends, runtime};
 use skybridge_core::{ConnInfo, ConnectError, ConnectOptions, Connector, Ctx, KeyRef, Link, OriginRef, Route, Target};
 use skybridge_counting::{Uncounted, kept};
 use skybridge_runtime::TokioRuntime;
@@ -28,7 +29,7 @@ pub(crate) fn gate() -> bool {
 }
 
 fn measure() -> Outcome<i64> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let runtime = runtime()?;
     runtime.block_on(async {
         let without = held(sealed::builder(Over::Tls).session_memory(0).build()?).await?;
         Ok(held(sealed::builder(Over::Tls).build()?).await? - without)
@@ -40,7 +41,7 @@ async fn held(config: TlsConfig) -> Outcome<i64> {
     let below = service_fn(|route: Route| async move {
         let (near, far) = duplex(1 << 14);
         tokio::spawn(Uncounted(Box::pin(async move {
-            let mut tls = sealed::accept(far).await;
+            let mut tls = ends::accept(far).await;
             let _ = tls.write_all(b"x").await;
             let _ = tls.read(&mut [0]).await;
         })));
@@ -51,7 +52,7 @@ async fn held(config: TlsConfig) -> Outcome<i64> {
     let mut connector = TlsLayer::new(config).layer(below);
     let runtime = Arc::new(TokioRuntime::current());
     for port in 1..=ORIGINS {
-        let uri = format!("https://{}:{port}/", sealed::NAME).parse()?;
+        let uri = format!("https://{}:{port}/", ends::NAME).parse()?;
         let key = KeyRef::of(OriginRef::of(&uri)?, &ConnectOptions::default()).to_owned()?;
         let target = Target::new(key, Ctx::new(Arc::clone(&runtime) as _));
         let mut link = connector.connect(Route::to(target, [([192, 0, 2, 1], 443)])).await?;

@@ -1,15 +1,14 @@
 //! The whole stack, over the same peers. In cleartext TLS and the tunnel are in it too, and pass.
 
-use crate::{
-    over::Over,
-    peer::{self, Wire},
-    request::{Body, Shape},
-    sealed,
-};
+use crate::sealed;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
+use skybridge_bare::{
+    Body, Outcome, Over, Shape, Version,
+    peer::{self, Wire},
+};
 use skybridge_core::{Attempt, ConnInfo, ConnectError, ConnectOptions, Endpoint, Error, HttpVersions, Link, Phase};
 use skybridge_dns::Fixed;
 use skybridge_h1::H1;
@@ -24,21 +23,11 @@ use skybridge_tunnel::TunnelLayer;
 use std::future::{Ready, ready};
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
-
-/// Which version of HTTP.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Version {
-    H1,
-    H2,
-}
-
-impl From<Version> for HttpVersions {
-    fn from(version: Version) -> Self {
-        match version {
-            Version::H1 => Self::Http1,
-            Version::H2 => Self::Http2,
-        }
+/// What a connection may speak, so that it speaks this.
+pub(crate) fn http_versions(version: Version) -> HttpVersions {
+    match version {
+        Version::H1 => HttpVersions::Http1,
+        Version::H2 => HttpVersions::Http2,
     }
 }
 
@@ -60,7 +49,7 @@ pub(crate) fn stack(
         Retry::Safe => RetryLayer::replaying(again),
     };
     let mut connect_options = ConnectOptions::default();
-    connect_options.http_versions = version.into();
+    connect_options.http_versions = http_versions(version);
     ServiceBuilder::new()
         .layer(layer)
         .layer(PoolLayer::new(TokioRuntime::current()).connect_options(connect_options))

@@ -1,25 +1,18 @@
 //! The same without skybridge: what any caller of hyper and of h2 must do by hand, and nothing else.
 
-use crate::{
-    over::Over,
-    peer,
-    request::{Body, Shape},
-    sealed,
-};
+use crate::{Body, Outcome, Over, Shape, ends, peer};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Uri, Version, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use skybridge_tls::rustls::ClientConfig;
 use std::{future::poll_fn, pin::pin, sync::Arc};
 use tokio::io::{AsyncRead, AsyncWrite};
-
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+use tokio_rustls::rustls::ClientConfig;
 
 /// hyper's HTTP/1.1 connection: origin form, and a `host`.
-pub(crate) struct H1 {
+pub struct H1 {
     sender: http1::SendRequest<Body>,
     host: HeaderValue,
     /// What the plain shapes ask for, in origin form.
@@ -27,16 +20,23 @@ pub(crate) struct H1 {
 }
 
 impl H1 {
-    pub(crate) async fn connect(over: Over) -> Outcome<Self> {
+    /// Connects to a new peer.
+    ///
+    /// # Errors
+    /// Those of the handshakes.
+    pub async fn connect(over: Over) -> Outcome<Self> {
         match over {
             Over::Nothing => Self::on(peer::h1(over)).await,
-            Over::Tls => Self::sealed(sealed::bare_config()?).await,
+            Over::Tls => Self::sealed(ends::config()?).await,
         }
     }
 
-    /// Over TLS.
-    pub(crate) async fn sealed(config: Arc<ClientConfig>) -> Outcome<Self> {
-        Self::on(sealed::connect(peer::h1(Over::Tls), config).await?).await
+    /// Connects to a new peer over TLS.
+    ///
+    /// # Errors
+    /// Those of the handshakes.
+    pub async fn sealed(config: Arc<ClientConfig>) -> Outcome<Self> {
+        Self::on(ends::connect(peer::h1(Over::Tls), config).await?).await
     }
 
     async fn on(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Outcome<Self> {
@@ -46,7 +46,11 @@ impl H1 {
         Ok(Self { sender, host: HeaderValue::from_static("example.test"), path })
     }
 
-    pub(crate) async fn send(&mut self, shape: Shape) -> Outcome<usize> {
+    /// Sends a request, and reads its response to the end: how many bytes of content it has.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn send(&mut self, shape: Shape) -> Outcome<usize> {
         let mut request = shape.request::<Body>(Over::Nothing);
         *request.uri_mut() = if shape.is_plain() { self.path.clone() } else { origin_form(request.uri_mut()) };
         request.headers_mut().insert(header::HOST, self.host.clone());
@@ -65,16 +69,20 @@ fn origin_form(uri: &mut Uri) -> Uri {
 }
 
 /// The h2 crate's connection: flow control by hand.
-pub(crate) struct H2 {
+pub struct H2 {
     sender: h2::client::SendRequest<Bytes>,
 }
 
 impl H2 {
-    pub(crate) async fn connect(over: Over) -> Outcome<Self> {
+    /// Connects to a new peer.
+    ///
+    /// # Errors
+    /// Those of the handshakes.
+    pub async fn connect(over: Over) -> Outcome<Self> {
         let io = peer::h2(over);
         match over {
             Over::Nothing => Self::on(io).await,
-            Over::Tls => Self::on(sealed::connect(io, sealed::bare_config()?).await?).await,
+            Over::Tls => Self::on(ends::connect(io, ends::config()?).await?).await,
         }
     }
 
@@ -86,7 +94,11 @@ impl H2 {
         Ok(Self { sender })
     }
 
-    pub(crate) async fn send(&mut self, shape: Shape) -> Outcome<usize> {
+    /// Sends a request, and reads its response to the end: how many bytes of content it has.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn send(&mut self, shape: Shape) -> Outcome<usize> {
         let (mut head, body) = shape.request::<Body>(Over::Nothing).into_parts();
         head.version = Version::HTTP_2;
         let empty = body.is_end_stream();

@@ -3,14 +3,15 @@
 //! of the others parses its URI and builds its headers anew, as a caller does to whom every URL is new: that is a part
 //! of what is counted, the same for everybody.
 
-use crate::over::Over;
+use crate::Over;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body::Body as HttpBody;
 use http_body_util::Full;
 use std::sync::LazyLock;
 
-pub(crate) type Body = Full<Bytes>;
+/// The body of a request.
+pub type Body = Full<Bytes>;
 
 /// How each body ends, by which a canned peer knows the end of a request.
 pub(crate) const END: &[u8] = b"the end.";
@@ -44,7 +45,7 @@ const OWNED: [HeaderName; 3] =
 
 /// What is sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Shape {
+pub enum Shape {
     /// GET without a body or any header, its URI at hand.
     Plain,
     /// GET without a body, its URI and twelve headers at hand.
@@ -62,10 +63,12 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    pub(crate) const ALL: [Self; 7] =
+    /// All of them.
+    pub const ALL: [Self; 7] =
         [Self::Plain, Self::PlainTwelve, Self::Get, Self::GetOwned, Self::GetTwelve, Self::Post, Self::PostLarge];
 
-    pub(crate) fn name(self) -> &'static str {
+    /// As it is printed.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "GET, no headers",
             Self::PlainTwelve => "GET, 12 cloned headers",
@@ -78,7 +81,7 @@ impl Shape {
     }
 
     /// Header values that can't be copied without an allocation.
-    pub(crate) fn owned_values(self) -> u64 {
+    pub fn owned_values(self) -> u64 {
         match self {
             Self::GetOwned => 3,
             Self::GetTwelve => 10,
@@ -87,7 +90,7 @@ impl Shape {
     }
 
     /// Its body.
-    pub(crate) fn bytes(self) -> Bytes {
+    pub fn bytes(self) -> Bytes {
         match self {
             Self::Plain | Self::PlainTwelve | Self::Get | Self::GetOwned | Self::GetTwelve => Bytes::new(),
             Self::Post => Bytes::from_static(SMALL),
@@ -96,12 +99,12 @@ impl Shape {
     }
 
     /// Whether everything is at hand, and only cloned.
-    pub(crate) fn is_plain(self) -> bool {
+    pub fn is_plain(self) -> bool {
         matches!(self, Self::Plain | Self::PlainTwelve)
     }
 
     /// The request of a program that knows nothing of connections: an absolute URI, no `host`.
-    pub(crate) fn request<B: HttpBody + From<Bytes>>(self, over: Over) -> Request<B> {
+    pub fn request<B: HttpBody + From<Bytes>>(self, over: Over) -> Request<B> {
         let mut request = Request::new(B::from(self.bytes()));
         if self.is_plain() {
             *request.uri_mut() = ready_uri(over).clone();

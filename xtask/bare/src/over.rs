@@ -1,6 +1,8 @@
 /// What is between HTTP and the stream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Over {
+pub enum Over {
+    /// Nothing: cleartext.
     Nothing,
+    /// TLS.
     Tls,
 }

@@ -1,7 +1,7 @@
 //! The peers, in memory, on the same thread: answers that cost nothing in cleartext, and as little as an HTTP server
 //! can be behind TLS.
 
-use crate::{canned::Canned, over::Over, sealed};
+use crate::{Over, canned::Canned, ends};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
@@ -20,24 +20,26 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 const WINDOW: usize = 64 * 1024;
 
 /// A stream to a peer.
-pub(crate) enum Wire {
+pub struct Wire(Kind);
+
+enum Kind {
     Canned(Canned),
     Served(DuplexStream),
 }
 
 /// A stream to a new HTTP/1.1 peer.
-pub(crate) fn h1(over: Over) -> Wire {
+pub fn h1(over: Over) -> Wire {
     match over {
-        Over::Nothing => uncounted(|| Wire::Canned(Canned::h1())),
-        Over::Tls => served(|io| async move { serve_h1(sealed::accept(io).await).await }),
+        Over::Nothing => uncounted(|| Wire(Kind::Canned(Canned::h1()))),
+        Over::Tls => served(|io| async move { serve_h1(ends::accept(io).await).await }),
     }
 }
 
 /// A stream to a new HTTP/2 peer.
-pub(crate) fn h2(over: Over) -> Wire {
+pub fn h2(over: Over) -> Wire {
     match over {
-        Over::Nothing => uncounted(|| Wire::Canned(Canned::h2())),
-        Over::Tls => served(|io| async move { serve_h2(sealed::accept(io).await).await }),
+        Over::Nothing => uncounted(|| Wire(Kind::Canned(Canned::h2()))),
+        Over::Tls => served(|io| async move { serve_h2(ends::accept(io).await).await }),
     }
 }
 
@@ -45,7 +47,7 @@ fn served<F: Future<Output = ()> + Send + 'static>(serve: impl FnOnce(DuplexStre
     uncounted(|| {
         let (ours, theirs) = duplex(WINDOW);
         tokio::spawn(Uncounted(Box::pin(serve(theirs))));
-        Wire::Served(ours)
+        Wire(Kind::Served(ours))
     })
 }
 
@@ -74,9 +76,9 @@ async fn serve_h2(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
 impl AsyncRead for Wire {
     #[inline]
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Canned(io) => Pin::new(io).poll_read(cx, buf),
-            Self::Served(io) => Pin::new(io).poll_read(cx, buf),
+        match &mut self.get_mut().0 {
+            Kind::Canned(io) => Pin::new(io).poll_read(cx, buf),
+            Kind::Served(io) => Pin::new(io).poll_read(cx, buf),
         }
     }
 }
@@ -84,9 +86,9 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Canned(io) => Pin::new(io).poll_write(cx, bytes),
-            Self::Served(io) => Pin::new(io).poll_write(cx, bytes),
+        match &mut self.get_mut().0 {
+            Kind::Canned(io) => Pin::new(io).poll_write(cx, bytes),
+            Kind::Served(io) => Pin::new(io).poll_write(cx, bytes),
         }
     }
 
@@ -96,30 +98,30 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Canned(io) => Pin::new(io).poll_write_vectored(cx, slices),
-            Self::Served(io) => Pin::new(io).poll_write_vectored(cx, slices),
+        match &mut self.get_mut().0 {
+            Kind::Canned(io) => Pin::new(io).poll_write_vectored(cx, slices),
+            Kind::Served(io) => Pin::new(io).poll_write_vectored(cx, slices),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Canned(io) => io.is_write_vectored(),
-            Self::Served(io) => io.is_write_vectored(),
+        match &self.0 {
+            Kind::Canned(io) => io.is_write_vectored(),
+            Kind::Served(io) => io.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Canned(io) => Pin::new(io).poll_flush(cx),
-            Self::Served(io) => Pin::new(io).poll_flush(cx),
+        match &mut self.get_mut().0 {
+            Kind::Canned(io) => Pin::new(io).poll_flush(cx),
+            Kind::Served(io) => Pin::new(io).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Canned(io) => Pin::new(io).poll_shutdown(cx),
-            Self::Served(io) => Pin::new(io).poll_shutdown(cx),
+        match &mut self.get_mut().0 {
+            Kind::Canned(io) => Pin::new(io).poll_shutdown(cx),
+            Kind::Served(io) => Pin::new(io).poll_shutdown(cx),
         }
     }
 }
