@@ -154,7 +154,10 @@ impl Connection<Out> for Client {
     }
 
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<Out, H2Body>> {
-        self.http2.poll_response(cx)
+        match self.asking {
+            Some(asking) => asking.during(|| self.http2.poll_response(cx)),
+            None => self.http2.poll_response(cx),
+        }
     }
 }
 
