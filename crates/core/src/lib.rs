@@ -108,8 +108,8 @@ pub use self::{
         Search, SocksStep, Span, Waits, notify,
     },
     proxy::{
-        BasicAuth, Proxy, ProxyAnswer, ProxyAuth, ProxyCredentials, ProxyError, ProxyHeaderError, ProxyHeaders,
-        ProxyKind, ProxyRequest,
+        BasicAuth, IntoProxyChain, Proxy, ProxyAnswer, ProxyAuth, ProxyCredentials, ProxyError, ProxyHeaderError,
+        ProxyHeaders, ProxyKind, ProxyRequest,
     },
     rare::Rare,
     request::{

@@ -1,6 +1,7 @@
 mod answer;
 mod auth;
 mod basic_auth;
+mod chain;
 mod headers;
 mod request;
 mod url;
@@ -9,6 +10,7 @@ pub use self::{
     answer::ProxyAnswer,
     auth::{ProxyAuth, ProxyCredentials},
     basic_auth::BasicAuth,
+    chain::IntoProxyChain,
     headers::{ProxyHeaderError, ProxyHeaders},
     request::ProxyRequest,
     url::ProxyError,

@@ -3,8 +3,8 @@ use crate::{
     proxy_selector::{ProxyChains, ProxyChoice, ProxySelector, SharedSelector},
     settings::Settings,
 };
-use skybridge_core::{Families, Proxy};
-use std::{sync::Arc, time::Duration};
+use skybridge_core::{Families, IntoProxyChain};
+use std::time::Duration;
 
 /// About as many addresses as fit in an answer over UDP, and more than anybody needs.
 const MAX_ADDRESSES: usize = 64;
@@ -59,8 +59,8 @@ impl RouteConfig {
     /// `[[one], [other]]` two chains of one proxy each, the second for when the first fails. Unless an empty chain is
     /// among them, no connection is ever direct, whatever fails; where there are no chains at all, every connect fails
     /// with [`NothingSelected`](crate::NothingSelected).
-    pub fn proxies<W: Into<Arc<[Proxy]>>>(mut self, chains: impl IntoIterator<Item = W>) -> Self {
-        let chains: ProxyChains = chains.into_iter().map(Into::into).collect();
+    pub fn proxies<C: IntoProxyChain>(mut self, chains: impl IntoIterator<Item = C>) -> Self {
+        let chains: ProxyChains = chains.into_iter().map(IntoProxyChain::into_chain).collect();
         self.proxy_choice = ProxyChoice::Fixed(chains);
         self
     }

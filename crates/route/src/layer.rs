@@ -2,7 +2,7 @@ use crate::{
     config::RouteConfig, failed_routes::FailedRoutes, planner::RoutePlanner, proxy_order::ProxyOrder,
     proxy_selector::ProxySelector, route_database::RouteDatabase, unresolved::Unresolved,
 };
-use skybridge_core::{Deferred, Families, Proxy, Resolver, RouteConnector};
+use skybridge_core::{Deferred, Families, IntoProxyChain, Resolver, RouteConnector};
 use std::{sync::Arc, time::Duration};
 use tower_layer::Layer;
 
@@ -83,7 +83,7 @@ impl<R: Resolver> RouteLayer<R> {
     /// let layer = RouteLayer::new(resolver).proxies([vec![near.clone()], vec![near, far], vec![]]);
     /// # Ok::<_, skybridge_core::ProxyError>(())
     /// ```
-    pub fn proxies<W: Into<Arc<[Proxy]>>>(mut self, chains: impl IntoIterator<Item = W>) -> Self {
+    pub fn proxies<C: IntoProxyChain>(mut self, chains: impl IntoIterator<Item = C>) -> Self {
         self.config = self.config.proxies(chains);
         self
     }

@@ -7,8 +7,8 @@ use crate::{
 };
 use http::{Request, Response};
 use skybridge_core::{
-    BoxError, Cleartext, ConnectOptions, Connector, Dialer, Egress, Failed, Ids, Observe, Origin, Plan, Planner, Proxy,
-    Resolver, Runtime, Timeouts,
+    BoxError, Cleartext, ConnectOptions, Connector, Dialer, Egress, Failed, Ids, IntoProxyChain, Observe, Origin, Plan,
+    Planner, Proxy, Resolver, Runtime, Timeouts,
 };
 use skybridge_dns::System;
 #[cfg(feature = "hickory")]
@@ -251,8 +251,8 @@ impl<R, D, L> ClientBuilder<R, D, L> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn proxies<W: Into<Arc<[Proxy]>>>(mut self, ways: impl IntoIterator<Item = W>) -> Self {
-        self.settings.proxies = Some(ways.into_iter().map(Into::into).collect());
+    pub fn proxies<W: IntoProxyChain>(mut self, ways: impl IntoIterator<Item = W>) -> Self {
+        self.settings.proxies = Some(ways.into_iter().map(IntoProxyChain::into_chain).collect());
         self
     }
 

@@ -52,6 +52,15 @@ const WRONG: &[(&str, &[&str])] = &[
     ("tunnel_proxy_tls_with_a_layer", &["does not make TLS connections to a proxy", "`TlsLayer::proxy_connector`"]),
     ("a_rate_limit_over_route", &["does not plan how to reach a `Target`", "Response = impl Plan> + Clone`", ORDER]),
     ("builder_with_a_layer_of_attempts_above_race", &["does not plan how to reach a `Target`", ORDER]),
+    (
+        "proxies_as_text",
+        &[
+            "`&str` is not a chain of proxies",
+            "`[&str; 1]` is not a chain of proxies",
+            "`skybridge::Proxy` is not a chain of proxies",
+            "one proxy for everything is `[[Proxy::parse(",
+        ],
+    ),
     ("builder_with_a_rate_limit_above_retry", &["does not belong above retry", "Response = Response<_>> + Clone`"]),
 ];
 

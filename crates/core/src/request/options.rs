@@ -1,5 +1,6 @@
 use crate::{
-    CallId, ConnectOptions, EchMode, Egress, Endpoint, HttpVersions, Observe, OriginError, Partition, Proxy, Timeouts,
+    CallId, ConnectOptions, EchMode, Egress, Endpoint, HttpVersions, IntoProxyChain, Observe, OriginError, Partition,
+    Timeouts,
 };
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -49,8 +50,8 @@ impl RequestOptions {
     }
 
     /// Goes through these proxies, in this order; directly when the list is empty.
-    pub fn proxies(mut self, proxies: impl Into<Arc<[Proxy]>>) -> Self {
-        self.connect_options.proxies = Some(proxies.into());
+    pub fn proxies(mut self, proxies: impl IntoProxyChain) -> Self {
+        self.connect_options.proxies = Some(proxies.into_chain());
         self
     }
 

@@ -1,4 +1,4 @@
-use crate::{Dial, EchMode, Egress, Endpoint, OriginError, Proxy};
+use crate::{Dial, EchMode, Egress, Endpoint, IntoProxyChain, OriginError, Proxy};
 use std::{fmt, sync::Arc};
 
 /// Which version of HTTP a connection must speak.
@@ -79,8 +79,8 @@ impl ConnectOptions {
 
     /// Goes through these proxies, in this order; directly when the list is empty.
     #[must_use]
-    pub fn proxies(mut self, proxies: impl Into<Arc<[Proxy]>>) -> Self {
-        self.proxies = Some(proxies.into());
+    pub fn proxies(mut self, proxies: impl IntoProxyChain) -> Self {
+        self.proxies = Some(proxies.into_chain());
         self
     }
 
