@@ -136,7 +136,7 @@ impl From<OriginError> for RequestError {
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Origin(_) => f.write_str("the URI has no origin that can be reached"),
+            Self::Origin(error) => error.fmt(f),
             Self::Uri(why) => write!(f, "its URI can't be read: {why}"),
             Self::ContentLength(value) => write!(f, "content-length `{value}` is not a length"),
             Self::BodySize { declared, at_least, at_most: Some(at_most) } if at_least == at_most => {
@@ -163,7 +163,8 @@ impl fmt::Debug for RequestError {
 impl std::error::Error for RequestError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Origin(error) => Some(error),
+            // It is said already, as all that there is to say.
+            Self::Origin(error) => error.source(),
             _ => None,
         }
     }

@@ -8,6 +8,7 @@ use http::{HeaderValue, Response};
 use skybridge::types::{OriginError, RequestError};
 use skybridge_testkit::origin::Origin;
 use skybridge_tonic::{Tonic, TonicLayer, error_of};
+use std::error::Error;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Status};
@@ -90,6 +91,11 @@ fn a_url_without_a_server_is_refused_where_it_is_given() {
         matches!(error, RequestError::Origin(_))
     });
     assert_eq!(errors, [true; 4]);
+    // What is wrong is said at once, for whoever prints no more than that.
+    for (url, told) in [("localhost:50051", "no scheme"), ("ftp://a.test", "`ftp`"), ("http://a..test", "`a..test`")] {
+        let error = TonicLayer::new(url).unwrap_err();
+        assert!(error.to_string().contains(told) && error.source().is_none(), "{error}");
+    }
     assert!(matches!(TonicLayer::new("/"), Err(RequestError::Origin(OriginError::NoScheme))));
 }
 

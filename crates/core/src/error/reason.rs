@@ -1,7 +1,7 @@
 //! What a chain of errors says, as a part of a sentence.
 
 use super::causes::causes;
-use crate::{ConnectError, Error, RequestError, Rounded, TimedOut};
+use crate::{ConnectError, Error, Rounded, TimedOut};
 use std::{error::Error as StdError, fmt::Write, io};
 
 /// How long a reason may be, in bytes. What peers say in one is bounded where it is read; errors of others are here.
@@ -42,10 +42,6 @@ pub fn root_reason(error: &(dyn StdError + 'static)) -> String {
 fn words(level: &(dyn StdError + 'static)) -> String {
     if let Some(error) = level.downcast_ref::<io::Error>() {
         return of_io(error);
-    }
-    // What is wrong with the origin is said next.
-    if let Some(RequestError::Origin(_)) = level.downcast_ref() {
-        return String::new();
     }
     if let Some(error) = level.downcast_ref::<Error>() {
         return error.what().to_string();

@@ -58,7 +58,7 @@ impl Advice {
         if let Some(advice) = error.advice() {
             return Some(advice);
         }
-        if error.source_as::<OriginError>().is_some() {
+        if error.source_as::<OriginError>().is_some() || is_of_origin(error.source_as()) {
             return Some(Self::Url);
         }
         if let Some(refused) = error.source_as::<EgressRefused>() {
@@ -83,6 +83,10 @@ impl Advice {
             _ => None,
         }
     }
+}
+
+fn is_of_origin(error: Option<&RequestError>) -> bool {
+    matches!(error, Some(RequestError::Origin(_)))
 }
 
 /// Whether somebody was reached. A limit for all that it takes to connect knows no phase; the attempts do.
