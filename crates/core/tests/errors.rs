@@ -332,6 +332,26 @@ async fn what_failed_with_a_proxy_is_told_from_what_failed_behind_it() {
     }
 }
 
+/// A sentence has no room for them, and without them nobody can tell a renewed key from somebody in between.
+#[test]
+fn a_report_has_the_keys_where_none_is_pinned_and_a_sentence_has_not() {
+    let failed = |advice| {
+        let keys = io::Error::other("the path has A, B\n; pinned: C");
+        let failed = ConnectError::new(Phase::Tls, keys).because("no key is pinned").fatal();
+        Option::into_iter(advice).fold(failed, ConnectError::advise)
+    };
+    let keys = "\n  the path has A, B\\u{a}; pinned: C\n  what it means: ";
+    let refused = Error::from(failed(Some(Advice::Pins)));
+    assert_eq!(refused.to_string(), "TLS failed: no key is pinned (nothing was sent)");
+    for told in [refused.report().to_string(), format!("{:?}", failed(Some(Advice::Pins)))] {
+        assert!(told.contains(keys), "{told}");
+    }
+    for other in [None, Some(Advice::Expired)] {
+        let told = Error::from(failed(other)).report().to_string();
+        assert!(!told.contains("the path has"), "{told}");
+    }
+}
+
 #[test]
 fn what_is_wrong_with_an_origin_is_all_that_its_request_error_says() {
     let error = RequestError::from(OriginError::NoScheme);

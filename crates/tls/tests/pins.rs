@@ -57,9 +57,9 @@ async fn a_mismatch_reports_the_pins_of_path_and_host() {
     assert_eq!(mismatch.path.iter().map(ToString::to_string).collect::<Vec<_>>(), [cert.pin(), root.pin()]);
     assert_eq!(mismatch.pinned.iter().map(ToString::to_string).collect::<Vec<_>>(), [WRONG]);
     assert!(tls_error(&error).is_pin() && !tls_error(&error).is_certificate());
-    let message = message(&error);
+    let (message, report) = (message(&error), skybridge_core::Error::from(error.clone()).report().to_string());
     for pin in [&cert.pin(), &root.pin(), WRONG] {
-        assert!(message.contains(pin), "{message}");
+        assert!(message.contains(pin) && report.contains(pin), "{message}\n{report}");
     }
 }
 

@@ -1,12 +1,14 @@
-use super::{failures::Failures, phase_name::name, printable::Printable, reason::reason, sentence::sentence};
+use super::{
+    cause::Cause, failures::Failures, phase_name::name, printable::Printable, reason::reason, sentence::sentence,
+};
 use crate::{Advice, AttemptReport, ConnectError, Error, Outcome, Rounded};
 use std::fmt::{self, Write};
 
 /// How many attempts and earlier tries are told one by one.
 const MOST: usize = 20;
 
-/// All that is known of an error, in several lines: the sentence, each attempt to connect, each earlier try, and what
-/// to do. Made by [`Error::report`].
+/// All that is known of an error, in several lines: the sentence, each attempt to connect, the keys where none of them
+/// is pinned, each earlier try, and what to do. Made by [`Error::report`].
 #[derive(Clone, Copy)]
 pub struct Report<'a> {
     pub(super) error: &'a Error,
@@ -24,6 +26,9 @@ impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         sentence(self.error, f)?;
         attempts(f, self.error.attempts())?;
+        if let Cause::Connect(failed) = self.error.cause() {
+            keys(f, failed)?;
+        }
         let earlier = self.error.earlier();
         for (at, error) in earlier.iter().take(MOST).enumerate() {
             write!(f, "\n  earlier try {}: ", at + 1)?;
@@ -45,8 +50,19 @@ impl fmt::Debug for ConnectError {
             None => write!(out, "{}", Failures::of(self))?,
         }
         attempts(f, self.attempts())?;
+        keys(f, self)?;
         advice(f, Advice::of_connect(self))
     }
+}
+
+/// Which keys the peer has and which are pinned: more than a sentence takes, and what tells a renewed key from somebody
+/// in between.
+fn keys(f: &mut fmt::Formatter<'_>, error: &ConnectError) -> fmt::Result {
+    if error.advice() != Some(Advice::Pins) {
+        return Ok(());
+    }
+    f.write_str("\n  ")?;
+    write!(Printable(f), "{}", error.root_cause())
 }
 
 fn advice(f: &mut fmt::Formatter<'_>, advice: Option<Advice>) -> fmt::Result {
