@@ -50,6 +50,8 @@ struct Address {
 #[derive(Serialize)]
 struct Tls {
     versions: Vec<&'static str>,
+    /// In the order in which they would be tried.
+    specs: Vec<Spec>,
     name: String,
     sni: Option<String>,
     alpn: Vec<String>,
@@ -61,6 +63,12 @@ struct Tls {
     pins_not_enforced: Vec<String>,
     client_certificate: bool,
     ech: &'static str,
+}
+
+#[derive(Serialize)]
+struct Spec {
+    name: String,
+    versions: Vec<&'static str>,
 }
 
 impl<'a> Explained<'a> {
@@ -133,8 +141,14 @@ fn addresses(opening: &Opening) -> Vec<Address> {
 impl Tls {
     fn of(tls: &TlsOutline) -> Self {
         let version = |version: &TlsVersion| if *version == TlsVersion::Tls13 { "1.3" } else { "1.2" };
+        let versions = |all: &[TlsVersion]| all.iter().map(version).collect();
         Self {
-            versions: tls.versions.iter().map(version).collect(),
+            versions: versions(&tls.versions),
+            specs: tls
+                .specs
+                .iter()
+                .map(|spec| Spec { name: spec.name.to_string(), versions: versions(&spec.versions) })
+                .collect(),
             name: tls.name.to_string(),
             sni: tls.sni.as_ref().map(ToString::to_string),
             alpn: tls.alpn.clone(),

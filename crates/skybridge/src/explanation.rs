@@ -6,7 +6,7 @@ use skybridge_core::{
 };
 use skybridge_tcp::RaceLayer;
 #[cfg(feature = "tls")]
-use skybridge_tls::{EchOutline, TlsOutline, TlsVersion, TrustOutline};
+use skybridge_tls::{ConnectionSpec, EchOutline, SpecOutline, TlsOutline, TlsVersion, TrustOutline};
 use std::{
     fmt,
     sync::Arc,
@@ -311,6 +311,20 @@ impl fmt::Display for Opening {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
             line(f, "TLS", tls_text(tls))?;
+            for (at, spec) in tls.specs.iter().enumerate().filter(|_| !is_usual(&tls.specs)) {
+                match at {
+                    0 => line(f, "", format_args!("by the spec {}", spec.name))?,
+                    _ => line(
+                        f,
+                        "",
+                        format_args!(
+                            "or {} by the spec {}, if that handshake fails",
+                            versions(&spec.versions),
+                            spec.name
+                        ),
+                    )?,
+                }
+            }
             for skipped in &*tls.skipped_roots {
                 line(f, "", format_args!("not trusted: {skipped}"))?;
             }
@@ -358,10 +372,20 @@ impl fmt::Display for Address {
     }
 }
 
+/// The one that there is where nobody has named any.
+#[cfg(feature = "tls")]
+fn is_usual(specs: &[SpecOutline]) -> bool {
+    matches!(specs, [one] if *one.name == *ConnectionSpec::MODERN.name())
+}
+
+#[cfg(feature = "tls")]
+fn versions(versions: &[TlsVersion]) -> String {
+    let text = |version: &TlsVersion| if *version == TlsVersion::Tls13 { "1.3" } else { "1.2" };
+    versions.iter().map(text).collect::<Vec<_>>().join(" or ")
+}
+
 #[cfg(feature = "tls")]
 fn tls_text(tls: &TlsOutline) -> String {
-    let version = |version: &TlsVersion| if *version == TlsVersion::Tls13 { "1.3" } else { "1.2" };
-    let versions: Vec<_> = tls.versions.iter().map(version).collect();
     let trust = match tls.trust {
         TrustOutline::Roots(1) => "1 trusted root".into(),
         TrustOutline::Roots(count) => format!("{count} trusted roots"),
@@ -385,7 +409,7 @@ fn tls_text(tls: &TlsOutline) -> String {
     };
     format!(
         "{} as {}, ALPN {}, {trust}{pins}, {identity}, {ech}",
-        versions.join(" or "),
+        versions(&tls.versions),
         tls.name,
         tls.alpn.join(" or ")
     )

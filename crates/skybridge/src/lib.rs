@@ -301,8 +301,8 @@ pub use skybridge_tcp::{KeepAlive, NoLocalAddress, RaceLayer, SocketRefused, Tcp
 #[cfg(feature = "tls")]
 pub use skybridge_tls::{
     ClientIdentity, ConnectionSpec, EchOutline, FallbackFailed, IdentityRequest, OlderConnections, Pin, PinError,
-    PinMismatch, Pins, Roots, Session, SessionPeer, SessionStore, SkippedRoot, SpecError, TlsConfig, TlsConfigError,
-    TlsConnector, TlsError, TlsHandle, TlsLayer, TlsOutline, TlsVersion, TrustOutline,
+    PinMismatch, Pins, Roots, Session, SessionPeer, SessionStore, SkippedRoot, SpecError, SpecOutline, TlsConfig,
+    TlsConfigError, TlsConnector, TlsError, TlsHandle, TlsLayer, TlsOutline, TlsVersion, TrustOutline,
 };
 #[cfg(feature = "tracing")]
 pub use skybridge_trace::Spans;

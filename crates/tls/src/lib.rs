@@ -135,7 +135,7 @@ pub use self::{
     identity::{ClientIdentity, IdentityRequest},
     io::MaybeTls,
     layer::TlsLayer,
-    outline::{EchOutline, TlsOutline},
+    outline::{EchOutline, SpecOutline, TlsOutline},
     pins::{Pin, PinError, PinMismatch, Pins},
     service::{Tls, TlsConnecting},
     sessions::{Session, SessionPeer, SessionStore},

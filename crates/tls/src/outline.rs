@@ -1,6 +1,6 @@
 use crate::{Pin, SkippedRoot, TlsConfig, TlsError, TlsVersion, peer::Peer, trust_outline::TrustOutline};
 use skybridge_core::{ConnInfo, ConnectError, Phase, Route};
-use std::sync::Arc;
+use std::{iter::successors, sync::Arc};
 
 /// What a handshake with an origin would offer and ask for: for whoever wants to know and connects nothing.
 #[derive(Clone, Debug)]
@@ -8,6 +8,9 @@ use std::sync::Arc;
 pub struct TlsOutline {
     /// The versions of TLS that are offered, the latest first.
     pub versions: Vec<TlsVersion>,
+    /// The [specs](crate::TlsConfigBuilder::specs) in the order in which they would be tried, at least one. Of the first
+    /// are the `versions` above.
+    pub specs: Vec<SpecOutline>,
     /// The name that the certificate must be valid for.
     pub name: Arc<str>,
     /// The name that is sent (SNI); none for an address.
@@ -27,6 +30,16 @@ pub struct TlsOutline {
     pub client_certificate: bool,
     /// What is done about the origin's name; `None` when it is sent in the clear.
     pub ech: Option<EchOutline>,
+}
+
+/// A [connection spec](crate::ConnectionSpec), as far as it would be offered.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SpecOutline {
+    /// Its name, as [facts](skybridge_core::TlsInfo::spec) and events have it.
+    pub name: Arc<str>,
+    /// The versions of TLS that are offered by it, the latest first.
+    pub versions: Vec<TlsVersion>,
 }
 
 /// What is done about the origin's name (RFC 9849).
@@ -51,18 +64,16 @@ impl TlsConfig {
         let info = ConnInfo::new(&route.attempt(endpoint.clone()), None, endpoint);
         let peer = Peer::origin(&info).map_err(failed)?;
         let options = route.target.connect_options();
-        let offer = self.offer(&info, &peer);
-        let ech = match &offer {
-            Ok(None) => None,
-            Ok(Some(offer)) if offer.is_encrypted() => Some(EchOutline::Encrypted),
-            Ok(Some(_)) => Some(EchOutline::Grease),
-            Err(_) => Some(EchOutline::NoKeys),
-        };
-        let is_hidden = matches!(ech, Some(EchOutline::Encrypted | EchOutline::Grease));
+        let specs: Vec<_> = successors(Some(self), |config| config.fallback())
+            .map(|config| SpecOutline {
+                name: Arc::clone(config.spec()),
+                versions: config.versions_with(config.ech_outline(&info, &peer)),
+            })
+            .collect();
         let (pins, pins_not_enforced) = self.pins().of(&peer.text, peer.host.as_deref(), self.clock().current_time());
         Ok(TlsOutline {
-            // With Encrypted Client Hello it is TLS 1.3 alone.
-            versions: self.versions().into_iter().filter(|it| !is_hidden || *it == TlsVersion::Tls13).collect(),
+            versions: specs.first().map_or_else(Vec::new, |first| first.versions.clone()),
+            specs,
             name: Arc::clone(&peer.text),
             sni: peer.sni(),
             alpn: crate::alpn::offer(Some(options.http_versions)).into_iter().map(text).collect(),
@@ -71,8 +82,23 @@ impl TlsConfig {
             pins,
             pins_not_enforced,
             client_certificate: self.identity().may_have_one_for(&peer.text),
-            ech,
+            ech: self.ech_outline(&info, &peer),
         })
+    }
+
+    fn ech_outline(&self, info: &ConnInfo, peer: &Peer) -> Option<EchOutline> {
+        match self.offer(info, peer) {
+            Ok(None) => None,
+            Ok(Some(offer)) if offer.is_encrypted() => Some(EchOutline::Encrypted),
+            Ok(Some(_)) => Some(EchOutline::Grease),
+            Err(_) => Some(EchOutline::NoKeys),
+        }
+    }
+
+    /// With Encrypted Client Hello it is TLS 1.3 alone.
+    fn versions_with(&self, ech: Option<EchOutline>) -> Vec<TlsVersion> {
+        let is_hidden = matches!(ech, Some(EchOutline::Encrypted | EchOutline::Grease));
+        self.versions().into_iter().filter(|it| !is_hidden || *it == TlsVersion::Tls13).collect()
     }
 }
 

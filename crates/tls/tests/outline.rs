@@ -5,7 +5,7 @@ mod support;
 
 use skybridge_core::{ConnectOptions, EchMode};
 use skybridge_testkit::certs::Ca;
-use skybridge_tls::{EchOutline, Pins, TlsLayer, TlsOutline, TlsVersion, TrustOutline};
+use skybridge_tls::{ConnectionSpec, EchOutline, Pins, TlsLayer, TlsOutline, TlsVersion, TrustOutline};
 use std::time::{Duration, SystemTime};
 use support::{World, trusting};
 
@@ -65,5 +65,32 @@ async fn who_vouches_and_what_is_offered_and_shown_is_told_of_each_host() {
         assert_eq!((told.ech, &*told.versions), (ech, versions), "{mode:?}");
     }
     assert!(outline("http://a.test", ConnectOptions::new()).is_none());
+    assert_eq!(world.net.opened(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_specs_are_told_in_the_order_in_which_they_are_tried() {
+    use TlsVersion::{Tls12, Tls13};
+    let root = Ca::new("root");
+    let world = World::h1(&root.leaf(["a.test"]));
+    let older = ConnectionSpec::new("older").versions(Tls12..=Tls12);
+    let specs = |specs: Vec<ConnectionSpec>, mode: Option<EchMode>| {
+        let layer = TlsLayer::new(trusting(&root).specs(specs).build().unwrap());
+        let options = mode.map_or_else(ConnectOptions::new, |mode| ConnectOptions::new().ech(mode));
+        let told = layer.outline(&world.route_on("https://a.test", options)).unwrap().unwrap();
+        assert_eq!(told.versions, told.specs[0].versions);
+        told.specs.into_iter().map(|spec| (spec.name.to_string(), spec.versions)).collect::<Vec<_>>()
+    };
+    let both = || vec![Tls13, Tls12];
+    assert_eq!(specs(vec![ConnectionSpec::MODERN], None), [("modern".to_owned(), both())]);
+    let three =
+        || vec![ConnectionSpec::CLEARTEXT, ConnectionSpec::RESTRICTED, ConnectionSpec::COMPATIBLE, older.clone()];
+    let [restricted, compatible, older_one] =
+        [("restricted", vec![Tls13]), ("compatible", both()), ("older", vec![Tls12])]
+            .map(|(name, it)| (name.to_owned(), it));
+    assert_eq!(specs(three(), None), [restricted.clone(), compatible.clone(), older_one.clone()]);
+    // A name is hidden in TLS 1.3 alone, also beside a decoy.
+    let hidden = specs(three(), Some(EchMode::Grease));
+    assert_eq!(hidden[..2], [restricted, ("compatible".to_owned(), vec![Tls13])]);
     assert_eq!(world.net.opened(), 0);
 }

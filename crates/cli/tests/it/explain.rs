@@ -73,11 +73,27 @@ async fn tls_is_explained_with_the_pins_that_apply() {
     assert_eq!((&tls["versions"], &tls["alpn"]), (&json!(["1.3", "1.2"]), &json!(["h2", "http/1.1"])));
     assert_eq!((&tls["pins"], &tls["roots"], &tls["verified"]), (&json!([cert.pin()]), &json!(1), &json!(true)));
     assert_eq!((&tls["name"], &tls["ech"]), (&json!("a.test"), &json!("none")));
+    assert_eq!(tls["specs"], json!([{"name": "modern", "versions": ["1.3", "1.2"]}]));
     for (url, told) in [("https://[::1]/", ", no SNI"), ("https://localhost/", ", SNI unencrypted")] {
         let ran = skybridge(["explain", url]).await;
         assert!(lines(&ran).iter().any(|line| line.starts_with("TLS ") && line.ends_with(told)), "{}", ran.out);
     }
     assert_eq!(origin.connections(), before);
+}
+
+#[tokio::test]
+async fn what_tls_falls_back_to_is_explained() {
+    let fallback = ["explain", "--tls-fallback", "restricted,compatible", "https://127.0.0.1/"];
+    let told = skybridge(fallback).await;
+    let specs: Vec<_> = lines(&told).into_iter().filter(|line| line.contains(" spec ")).map(str::trim).collect();
+    let either = ["by the spec restricted", "or 1.3 or 1.2 by the spec compatible, if that handshake fails"];
+    assert_eq!(specs, either, "{}{}", told.out, told.err);
+    let report = reports(&skybridge(fallback.iter().chain(&["--report", "-"])).await).remove(0);
+    let specs = [("restricted", vec!["1.3"]), ("compatible", vec!["1.3", "1.2"])];
+    let specs: Vec<_> = specs.map(|(name, versions)| json!({"name": name, "versions": versions})).into();
+    assert_eq!((&report["tls"]["specs"], &report["tls"]["versions"]), (&json!(specs), &json!(["1.3"])));
+    let usual = skybridge(["explain", "https://127.0.0.1/"]).await;
+    assert!(usual.out.contains("TLS ") && !usual.out.contains(" spec "), "{}", usual.out);
 }
 
 #[cfg(unix)]
