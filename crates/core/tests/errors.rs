@@ -332,6 +332,29 @@ async fn what_failed_with_a_proxy_is_told_from_what_failed_behind_it() {
     }
 }
 
+/// HTTP/1.1 has no handshake that could fail: a connection that ended before its first request was made all right.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_ended_unused_is_no_handshake_that_failed() {
+    let executor = Executor::new();
+    let route = fixtures::route("https://a.test", [], executor.ctx());
+    let endpoint = fixtures::endpoint("10.0.0.1:443");
+    let says = |protocol| {
+        let info = ConnInfo::new(&route.attempt(endpoint.clone()), None, endpoint.clone()).freeze(protocol);
+        let alert = TlsAlert::new(116, "certificate_required");
+        let ended = Error::of(Delivery::Unsent, Phase::Handshake, Cause::Tls(alert)).on(&info);
+        let failed = ConnectError::new(Phase::Handshake, ended).on_route(&route).at(endpoint.clone());
+        let error = Error::from(failed);
+        assert_eq!(error.advice(), Some(Advice::ClientCertificate));
+        error.to_string()
+    };
+    let (http1, http2) = (says(Protocol::Http1), says(Protocol::Http2));
+    assert!(
+        http1.starts_with("the connection to 10.0.0.1:443 failed: the peer ended TLS before the request"),
+        "{http1}"
+    );
+    assert!(http2.starts_with("the HTTP handshake to 10.0.0.1:443 failed: the peer ended TLS before"), "{http2}");
+}
+
 /// A sentence has no room for them, and without them nobody can tell a renewed key from somebody in between.
 #[test]
 fn a_report_has_the_keys_where_none_is_pinned_and_a_sentence_has_not() {

@@ -41,6 +41,8 @@ pub enum H1Error {
     ExpectationFailed,
     /// The connection was closed before the exchange began.
     NotOpen(CloseReason),
+    /// The same, as the peer speaks HTTP/2 (RFC 9113, section 3.4): it has sent the SETTINGS with which that begins.
+    UnaskedHttp2,
     /// A response was asked for before a request was started.
     NotStarted,
 }
@@ -107,6 +109,7 @@ impl From<H1Error> for Cause {
             }
             H1Error::ExpectationFailed => Self::ExpectationFailed,
             H1Error::NotOpen(reason) => Self::ConnectionClosed(reason),
+            H1Error::UnaskedHttp2 => Self::ConnectionClosed(CloseReason::Unsolicited),
             H1Error::NotStarted => Self::Exchange(error.into()),
         }
     }
@@ -146,6 +149,7 @@ impl fmt::Display for H1Error {
             Self::ForbiddenTrailer(_) => f.write_str("the request's trailers can't be sent"),
             Self::ExpectationFailed => f.write_str("the peer does not know what to expect (417)"),
             Self::NotOpen(reason) => write!(f, "the connection was closed before the request was sent ({reason})"),
+            Self::UnaskedHttp2 => f.write_str("the peer spoke HTTP/2 before it was asked"),
             Self::NotStarted => f.write_str("no request was started"),
         }
     }

@@ -220,7 +220,7 @@ async fn a_client_certificate_is_wanted() {
     let forms = [
         format!("the peer ended TLS while the response was awaited: {why} ({place})"),
         format!(
-            "the HTTP handshake to 127.0.0.1:PORT failed: the peer ended TLS before the request was sent: {why} (nothing was sent)"
+            "the connection to 127.0.0.1:PORT failed: the peer ended TLS before the request was sent: {why} (nothing was sent)"
         ),
         format!(
             "the peer ended TLS before the request was sent: {why} (HTTP/1.1 on connection 1 to 127.0.0.1:PORT; nothing was sent)"

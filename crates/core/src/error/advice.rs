@@ -467,7 +467,7 @@ impl Advice {
             Self::SlowCall => row(
                 "slow_call",
                 "All in all the call took longer than it may.",
-                "`Timeouts::call` is the limit",
+                "`Timeouts::call` is the limit, or what the request itself says: `RequestOptions::call_within`, by gRPC `grpc-timeout`",
                 "--max-time SECONDS is the limit",
             ),
             Self::TooLarge => row(

@@ -1,7 +1,7 @@
 //! Why no connection could be made: each failed address with its phase and reason, alike ones together.
 
 use super::{connect::ConnectError, phase_name::name, reason::reason};
-use crate::{Advice, AttemptReport, Endpoint, Outcome, Phase, Rounded, TimedOut};
+use crate::{Advice, AttemptReport, Endpoint, Error, Outcome, Phase, Protocol, Rounded, TimedOut};
 use std::{borrow::Cow, fmt};
 
 /// How many addresses are named of those that failed alike.
@@ -18,6 +18,8 @@ pub(super) struct Failures<'a> {
 /// The addresses that failed alike.
 struct Failure<'a> {
     phase: Option<Phase>,
+    /// Whether it was made all right, and has ended before it carried anything.
+    unused: bool,
     why: Why,
     addresses: Vec<&'a Endpoint>,
     proxies: Option<&'a str>,
@@ -53,14 +55,18 @@ impl<'a> Failures<'a> {
         address: Option<&'a Endpoint>,
         route: Option<&'a str>,
     ) {
-        let why = Why::of(error);
+        let (why, unused) = (Why::of(error), is_unused(error));
         let proxies = route.and_then(proxies_of);
         let first = phase.zip(proxies).and_then(|(phase, proxies)| first_of(phase, proxies));
         let proxy = error.proxy().or(first);
-        let alike = |known: &&mut Failure<'_>| (known.phase, known.proxies, &known.why) == (phase, proxies, &why);
+        let alike = |known: &&mut Failure<'_>| {
+            (known.phase, known.unused, known.proxies, &known.why) == (phase, unused, proxies, &why)
+        };
         match self.list.iter_mut().find(alike) {
             Some(known) => known.add(address),
-            None => self.list.push(Failure { phase, why, addresses: address.into_iter().collect(), proxies, proxy }),
+            None => {
+                self.list.push(Failure { phase, unused, why, addresses: address.into_iter().collect(), proxies, proxy })
+            }
         }
     }
 
@@ -120,6 +126,12 @@ fn limit(error: &ConnectError) -> Option<TimedOut> {
     error.behind().downcast_ref().copied()
 }
 
+/// Whether this is the end of a connection of HTTP/1.1, in which there is no handshake that could fail.
+fn is_unused(error: &ConnectError) -> bool {
+    let ended = error.source_as::<Error>().filter(|_| error.phase() == Some(Phase::Handshake));
+    ended.and_then(Error::connection).is_some_and(|info| info.protocol == Some(Protocol::Http1))
+}
+
 /// The attempts that have not failed.
 fn open(error: &ConnectError) -> impl Iterator<Item = &AttemptReport> {
     error.attempts().iter().filter(|report| !matches!(report.outcome, Outcome::Failed(_)))
@@ -152,7 +164,8 @@ impl fmt::Display for Failure<'_> {
             Some(Phase::Acquire) => f.write_str("no connection")?,
             Some(phase) => {
                 let addresses = self.addresses.as_slice().into();
-                write!(f, "{}", Step { phase, addresses, proxies: self.proxies, proxy: self.proxy })?
+                let what = if self.unused { "the connection" } else { name(phase) };
+                write!(f, "{}", Step { phase, what, addresses, proxies: self.proxies, proxy: self.proxy })?
             }
             None => f.write_str("connecting")?,
         }
@@ -168,6 +181,8 @@ impl fmt::Display for Failure<'_> {
 /// A phase, and where it was: `TCP to 10.0.0.7:443 and 10.0.0.8:443`.
 pub(super) struct Step<'a> {
     phase: Phase,
+    /// What a person calls it.
+    what: &'static str,
     addresses: Cow<'a, [&'a Endpoint]>,
     proxies: Option<&'a str>,
     proxy: Option<&'a str>,
@@ -198,7 +213,13 @@ impl<'a> Step<'a> {
         let (phase, proxies) = (furthest.phase, proxies_of(&furthest.route));
         let alike = open.iter().filter(|report| report.phase == phase && report.route == furthest.route);
         let proxy = proxies.and_then(|proxies| first_of(phase, proxies));
-        Some(Self { phase, addresses: alike.map(|report| &report.endpoint).collect(), proxies, proxy })
+        Some(Self {
+            phase,
+            what: name(phase),
+            addresses: alike.map(|report| &report.endpoint).collect(),
+            proxies,
+            proxy,
+        })
     }
 }
 
@@ -206,7 +227,7 @@ impl fmt::Display for Step<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.phase, &*self.addresses) {
             (Phase::Tcp, [Endpoint::Unix(_), ..]) => f.write_str("the socket")?,
-            (phase, _) => f.write_str(name(phase))?,
+            _ => f.write_str(self.what)?,
         }
         let is_named = |by: &str| matches!(&*self.addresses, [one] if by.ends_with(&format!("//{one}")));
         match (self.proxies, self.proxy) {

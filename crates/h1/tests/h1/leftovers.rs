@@ -8,7 +8,7 @@ use crate::{
 use bytes::Bytes;
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Channel, channel::Sender};
-use skybridge_core::{BoxError, Cause, CloseReason, Connection, Delivery, Error};
+use skybridge_core::{Advice, BoxError, Cause, CloseReason, Connection, Delivery, Error};
 use skybridge_h1::H1Error;
 use skybridge_testkit::executor::{Executor, run_until_idle};
 use std::{
@@ -202,4 +202,31 @@ async fn end_task(executor: Executor, mut sender: Sender<Bytes, BoxError>, ends:
     assert_eq!(dropped.is_err(), ends == "its body panics");
     // A task is dropped by its runtime, and not by whoever ends it.
     run_until_idle().await;
+}
+
+/// A server of HTTP/2 may speak first, and then a request never leaves. What it speaks is the thing to know.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_speaks_http2_before_it_is_asked_is_called_one() {
+    let settings: &[u8] = b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64";
+    // A head that is cut, a frame that isn't SETTINGS, and no frame at all.
+    let others: [&[u8]; 3] = [&settings[..8], b"\x00\x00\x06\x05\x00\x00\x00\x00\x00", b"SSH-2.0-OpenSSH\r\n"];
+    let rows = std::iter::once((settings, Advice::WantsHttp2)).chain(others.map(|sent| (sent, Advice::NotHttp)));
+    for (sent, advice) in rows {
+        for is_started in [false, true] {
+            let mut world = world(H1::new()).await;
+            ready(&mut world.conn).await.unwrap();
+            world.peer.send(sent).await;
+            let error = if is_started {
+                world.conn.start(get("http://a.test/"));
+                response(&mut world.conn).await.unwrap_err().error
+            } else {
+                run_until_idle().await;
+                ready(&mut world.conn).await.unwrap_err()
+            };
+            assert_eq!((error.advice(), error.delivery()), (Some(advice), Delivery::Unsent), "{error}");
+            let cause = error.cause();
+            assert!(matches!(cause, Cause::ConnectionClosed(CloseReason::Unsolicited)), "{error}");
+            world.status.assert_closed(CloseReason::Unsolicited);
+        }
+    }
 }

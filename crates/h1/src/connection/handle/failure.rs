@@ -9,7 +9,8 @@ use skybridge_h1_codec::HeadError;
 
 impl<B: Body> Handle<B> {
     pub(super) fn error(&self, delivery: Delivery, phase: Phase, error: H1Error) -> Error {
-        Error::of(delivery, phase, error.into()).on(&self.info)
+        let advice = advice(&error);
+        advised(Error::of(delivery, phase, error.into()).on(&self.info), advice)
     }
 
     /// The socket takes no more of the request. An answer that is on its way says more than that, and if there is none,
@@ -102,8 +103,7 @@ where
         if stale && delivery == Delivery::Unknown {
             cause = Cause::Stale(Box::new(cause));
         }
-        let error = Error::of(delivery, phase, cause).on(&self.info);
-        self.given_back(if let Some(advice) = advice { error.advise(advice) } else { error })
+        self.given_back(advised(Error::of(delivery, phase, cause).on(&self.info), advice))
     }
 
     /// Whether a used connection ended without a byte of an answer.
@@ -128,10 +128,20 @@ where
 
 /// What a peer speaks that doesn't speak HTTP/1.1.
 fn advice(error: &H1Error) -> Option<Advice> {
-    let H1Error::Head(HeadError::NotHttp1 { looks_like, .. }) = error else { return None };
-    Some(match looks_like {
-        Some("TLS") => Advice::WantsTls,
-        Some("HTTP/2") => Advice::WantsHttp2,
-        _ => Advice::NotHttp,
-    })
+    match error {
+        H1Error::UnaskedHttp2 => Some(Advice::WantsHttp2),
+        H1Error::Head(HeadError::NotHttp1 { looks_like, .. }) => Some(match looks_like {
+            Some("TLS") => Advice::WantsTls,
+            Some("HTTP/2") => Advice::WantsHttp2,
+            _ => Advice::NotHttp,
+        }),
+        _ => None,
+    }
+}
+
+fn advised(error: Error, advice: Option<Advice>) -> Error {
+    match advice {
+        Some(advice) => error.advise(advice),
+        None => error,
+    }
 }

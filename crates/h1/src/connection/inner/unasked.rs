@@ -50,10 +50,12 @@ impl Inner {
 
 #[inline]
 fn poll_unasked(io: &mut Pin<Box<dyn Io>>, cx: &mut Context<'_>) -> Poll<H1Error> {
-    let mut byte = [0];
-    let mut read = ReadBuf::new(&mut byte);
+    let mut first = [0; 9];
+    let mut read = ReadBuf::new(&mut first);
     io.as_mut().poll_read(cx, &mut read).map(|outcome| match outcome {
         Ok(()) if read.filled().is_empty() => H1Error::NotOpen(CloseReason::PeerFin),
+        // The header of a SETTINGS frame: a server may send it before it has read anything.
+        Ok(()) if matches!(read.filled(), [_, _, _, 0x04, 0x00, 0x00, 0x00, 0x00, 0x00]) => H1Error::UnaskedHttp2,
         Ok(()) => H1Error::NotOpen(CloseReason::Unsolicited),
         Err(error) => H1Error::Read(Arc::new(error)),
     })
