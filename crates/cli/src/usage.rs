@@ -86,6 +86,11 @@ pub(crate) fn read(mut arguments: Vec<OsString>) -> Result<Command, Usage> {
             (ErrorKind::DisplayHelp, Some(PINS)) => Ok(Command::Text(help_of(PINS, PINNED, TELLS_PINS, &error))),
             (ErrorKind::DisplayHelp, Some(_)) => Ok(Command::Text(help_of(EXPLAIN, FETCHED, EXPLAINS, &error))),
             (ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, _) => Ok(Command::Text(error.to_string())),
+            (ErrorKind::MissingRequiredArgument, Some(PINS))
+                if !context(&error, ContextKind::InvalidArg).starts_with('-') =>
+            {
+                Err(Usage("there is no server; nearest: skybridge pins HOST".to_owned()))
+            }
             _ => Err(Usage(explain(&error, &arguments))),
         },
     }
@@ -267,6 +272,12 @@ mod tests {
             ("--porxy x http://a.test/", "--porxy is no flag; nearest: --proxy"),
             ("--nonsense http://a.test/", "--nonsense is no flag; see skybridge --help"),
             ("-s", "there is no URL; see skybridge --help"),
+            ("explain", "there is no URL; see skybridge --help"),
+            ("pins", "there is no server; nearest: skybridge pins HOST"),
+            (
+                "pins --key k.pem a.test",
+                "--cert <FILE> is missing, which another flag needs; nearest: --cert <FILE> besides",
+            ),
             (
                 "--key k.pem http://a.test/",
                 "--cert <FILE> is missing, which another flag needs; nearest: --cert <FILE> besides",
