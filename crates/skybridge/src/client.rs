@@ -219,7 +219,8 @@ impl<S> Client<S> {
 }
 
 impl<S: ClientStack, P> Client<S, P> {
-    /// Gets a URL.
+    /// Gets a URL. A GET with header fields, a query or a time limit of its own is begun by [`method`](Self::method):
+    /// `client.method(Method::GET, url).header("accept", "text/html").await?`.
     ///
     /// # Errors
     /// Besides all that can go wrong on the way, when the URL is none: [`Error::is_request`], and its cause says what

@@ -99,7 +99,9 @@ impl Program {
         if self.code.contains("include_proto!") {
             manifest += "bytes = \"1\" # where prost would be\n";
         }
-        for line in &self.adds {
+        // Those of the build script, and what it would write for.
+        let stands_in = |name: &str| matches!(name, "prost" | "tonic-prost");
+        for line in self.adds.iter().filter(|line| !line.starts_with("--build ")) {
             let mut words = line.split_whitespace();
             let (mut names, mut settings) = (Vec::new(), String::new());
             while let Some(word) = words.next() {
@@ -109,6 +111,7 @@ impl Program {
                         let features: Vec<_> = words.next().unwrap().split(',').collect();
                         settings += &format!(", features = {features:?}");
                     }
+                    name if stands_in(name) => {}
                     name => names.push(name),
                 }
             }
