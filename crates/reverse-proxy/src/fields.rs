@@ -21,7 +21,7 @@ pub(crate) fn towards_upstream(headers: &mut HeaderMap, received: Version, can_u
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
     headers.append(header::VIA, via(received));
-    let upgrade = next.upgrade.filter(|_| can_upgrade)?;
+    let upgrade = next.upgrade.filter(|_| can_upgrade).and_then(|protocols| without_http(&protocols))?;
     ask(headers, upgrade.clone());
     Some(upgrade)
 }
@@ -35,6 +35,19 @@ pub(crate) fn towards_client(headers: &mut HeaderMap, status: StatusCode, receiv
     if let Some(upgrade) = next.upgrade.filter(|_| names_protocol) {
         ask(headers, upgrade);
     }
+}
+
+/// Those of the protocols that aren't HTTP once more, nor TLS, behind which that would be (RFC 2817). By them a client
+/// would speak with the upstream itself, of what this proxy lets nobody ask, and as who it likes.
+fn without_http(protocols: &HeaderValue) -> Option<HeaderValue> {
+    let is_http = |protocol: &&[u8]| {
+        let name = protocol.split(|byte| *byte == b'/').next().unwrap_or_default().trim_ascii();
+        // `h2c`, and drafts of it as `h2c-14`.
+        let is_h2 = name.get(..2).is_some_and(|begin| begin.eq_ignore_ascii_case(b"h2"));
+        is_h2 || [&b"http"[..], b"tls"].iter().any(|http| name.eq_ignore_ascii_case(http))
+    };
+    let others = members(protocols).filter(|protocol| !is_http(protocol)).collect::<Vec<_>>().join(&b", "[..]);
+    HeaderValue::from_bytes(&others).ok().filter(|_| !others.is_empty())
 }
 
 /// Whether an answer names protocols, and none that was not asked for.
@@ -107,6 +120,21 @@ mod tests {
         let mut alone = headers(&asked);
         assert_eq!(towards_upstream(&mut alone, Version::HTTP_10, false), None);
         assert_eq!(lines(&alone), ["via: 1.0 skybridge"]);
+    }
+
+    #[test]
+    fn http_is_no_protocol_to_upgrade_to() {
+        for (asked, passed) in [
+            ("h2c-14, websocket, HTTP/2.0", Some("websocket")),
+            ("TLS/1.2, IRC/6.9, h2", Some("IRC/6.9")),
+            ("http, tls", None),
+            ("hot, https-like, t", Some("hot, https-like, t")),
+        ] {
+            let mut fields = headers(&[("connection", "upgrade"), ("upgrade", asked)]);
+            let upgrade = towards_upstream(&mut fields, Version::HTTP_11, true);
+            assert_eq!(upgrade.as_ref().map(|upgrade| upgrade.to_str().unwrap()), passed, "{asked}");
+            assert_eq!(fields.get("upgrade"), upgrade.as_ref(), "{asked}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! | bodies and trailers | streamed both ways, never collected; `expect: 100-continue` reaches the upstream |
 //! | trailers that must not be such (RFC 9110, section 6.5.1), are of one hop, or claim where a client comes from | removed both ways |
 //! | `upgrade`: WebSocket and others | passed on, over HTTP/1.1; after a 101 to what was asked for, bytes are copied both ways until both sides have ended, or nothing has passed for [1 h](ReverseProxy::upgrade_idle_limit) |
+//! | `upgrade` to HTTP itself, or to TLS (`h2c`, `HTTP/2.0`, `TLS/1.0`) | not passed on: the client would speak with the upstream past all of this |
 //! | WebSocket over HTTP/2 (RFC 8441) | asked of the upstream as an upgrade over HTTP/1.1, with a key of its own; a 101 with the right answer to that becomes the 200. The server has to allow it: hyper's by `enable_connect_protocol`, axum's does with its feature `http2` |
 //! | fields of one hop (RFC 9110, section 7.6.1) | removed both ways: `connection` and what it names, `keep-alive`, `proxy-*`, `transfer-encoding`; of `te` only `trailers` is passed on |
 //! | `host` | the upstream's, unless [`keep_host`](ReverseProxy::keep_host) |

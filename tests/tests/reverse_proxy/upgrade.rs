@@ -134,6 +134,32 @@ async fn nothing_is_upgraded_that_was_not_asked_for() {
     front.assert_nothing_left().await;
 }
 
+/// By it a client would speak HTTP with the upstream itself: for any path and any host, with any claim of who it is.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_upgraded_to_another_http() {
+    for protocol in ["h2c", "H2C-14", "HTTP/2.0", "tls/1.2", "TLS / 1.0", "h2c, HTTP/3"] {
+        let front = Front::new();
+        let listener = front.world.listen();
+        let server = async {
+            let mut upstream = Script::new(listener.accept().await.0);
+            let asked = upstream.request().await;
+            let fields = ["connection", "upgrade", "http2-settings"].map(|name| asked.header(name));
+            assert_eq!(fields, [None; 3], "{protocol}");
+            let fields = format!("connection: upgrade\r\nupgrade: {protocol}");
+            upstream.send(format!("HTTP/1.1 101 Switching Protocols\r\n{fields}\r\n\r\n")).await;
+            upstream.expect_close().await;
+        };
+        let client = async {
+            let fields = format!("connection: upgrade\r\nupgrade: {protocol}\r\nhttp2-settings: AAMAAABk");
+            let mut client = front.sends(format!("GET / HTTP/1.1\r\nhost: p.test\r\n{fields}\r\n\r\n")).await;
+            assert_eq!(client.head().await.line(), "HTTP/1.1 502 Bad Gateway", "{protocol}");
+        };
+        tokio::join!(server, client);
+        drop(listener);
+        front.assert_nothing_left().await;
+    }
+}
+
 /// So that nothing of the content is read as what comes after the upgrade.
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_before_the_end_of_the_content_is_none() {
