@@ -1,7 +1,7 @@
 use crate::ProxiedBody;
 use http::{HeaderValue, Response, StatusCode, header};
-use skybridge_core::{Cause, Delivery, Error};
-use std::sync::Arc;
+use skybridge_core::{Cause, Delivery, Error, TimedOut};
+use std::{error::Error as StdError, iter, sync::Arc};
 
 /// A response of the proxy's own. It says what the status says, and nothing of what is inside.
 pub(crate) fn answer<B>(status: StatusCode) -> Response<ProxiedBody<B>> {
@@ -24,6 +24,8 @@ pub(crate) fn failed<B>(error: Error) -> Response<ProxiedBody<B>> {
 
 fn status(error: &Error) -> StatusCode {
     match error.cause() {
+        // Of the client, nothing came for too long.
+        Cause::RequestBody(failed) if is_timed_out(&**failed) => StatusCode::REQUEST_TIMEOUT,
         Cause::Request(_) | Cause::RequestBody(_) => StatusCode::BAD_REQUEST,
         _ if error.is_timeout() => StatusCode::GATEWAY_TIMEOUT,
         Cause::Overloaded(_) | Cause::Closed => StatusCode::SERVICE_UNAVAILABLE,
@@ -33,6 +35,11 @@ fn status(error: &Error) -> StatusCode {
         _ if error.delivery() == Delivery::Refused => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::BAD_GATEWAY,
     }
+}
+
+fn is_timed_out<'a>(error: &'a (dyn StdError + 'static)) -> bool {
+    let mut causes = iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| (*error).source());
+    causes.any(|cause| cause.is::<TimedOut>())
 }
 
 #[cfg(test)]
@@ -45,10 +52,12 @@ mod tests {
     fn the_status_tells_whose_fault_it_is_and_whether_it_may_be_sent_again() {
         let of = |delivery, cause| Error::of(delivery, Phase::Wait, cause);
         let io = |kind: io::ErrorKind| -> BoxError { io::Error::from(kind).into() };
+        let limit = std::time::Duration::from_secs(1);
         let refused = || Reset::by_peer(ErrorCode::REFUSED_STREAM, io(io::ErrorKind::Other));
         for (error, expected) in [
             (Error::from(RequestError::Method("BREW".into())), 400),
             (of(Delivery::Unknown, Cause::RequestBody(io(io::ErrorKind::Other))), 400),
+            (of(Delivery::Unknown, Cause::RequestBody(TimedOut { phase: Phase::Send, limit }.into())), 408),
             (Error::from(ConnectError::new(Phase::Tcp, io(io::ErrorKind::ConnectionRefused))), 502),
             (of(Delivery::Unknown, Cause::NoResponse(io(io::ErrorKind::UnexpectedEof))), 502),
             (of(Delivery::Unknown, Cause::Protocol(io(io::ErrorKind::Other))), 502),

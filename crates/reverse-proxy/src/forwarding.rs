@@ -1,6 +1,7 @@
 use crate::{
     ProxiedBody, answer, fields,
     join::{Front, join},
+    stall::Exchange,
     websocket,
 };
 use bytes::Bytes;
@@ -26,7 +27,7 @@ pub struct Forwarding<F>(#[pin] State<F>);
 
 #[pin_project(project = StateProj)]
 enum State<F> {
-    Sent(#[pin] F, Option<Box<Asked>>),
+    Sent(#[pin] F, Option<Box<Asked>>, Option<Arc<Exchange>>),
     /// It wasn't sent.
     Answered(StatusCode),
     Failed(Option<Error>),
@@ -43,8 +44,8 @@ pub(crate) struct Asked {
 }
 
 impl<F> Forwarding<F> {
-    pub(crate) fn sent(future: F, asked: Option<Box<Asked>>) -> Self {
-        Self(State::Sent(future, asked))
+    pub(crate) fn sent(future: F, asked: Option<Box<Asked>>, exchange: Option<Arc<Exchange>>) -> Self {
+        Self(State::Sent(future, asked, exchange))
     }
 
     pub(crate) fn answered(status: StatusCode) -> Self {
@@ -66,8 +67,8 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response = match self.project().0.project() {
-            StateProj::Sent(future, asked) => match ready!(future.poll(cx)) {
-                Ok(response) => towards_client(response, asked.take()),
+            StateProj::Sent(future, asked, exchange) => match ready!(future.poll(cx)) {
+                Ok(response) => towards_client(response, asked.take(), exchange.take()),
                 Err(error) => answer::failed(Error::from(error.into())),
             },
             StateProj::Answered(status) => answer::answer(*status),
@@ -80,7 +81,13 @@ where
     }
 }
 
-fn towards_client<B>(mut response: Response<B>, asked: Option<Box<Asked>>) -> Response<ProxiedBody<B>> {
+fn towards_client<B: Body>(
+    mut response: Response<B>,
+    asked: Option<Box<Asked>>,
+    mut exchange: Option<Arc<Exchange>>,
+) -> Response<ProxiedBody<B>> {
+    // What the response was waited for isn't its body's time.
+    exchange.iter().for_each(|exchange| exchange.passes());
     let (status, version) = (response.status(), response.version());
     fields::towards_client(response.headers_mut(), status, version);
     if status == StatusCode::SWITCHING_PROTOCOLS {
@@ -95,6 +102,7 @@ fn towards_client<B>(mut response: Response<B>, asked: Option<Box<Asked>>) -> Re
         };
         let Asked { protocols: _, websocket, client, idle_limit, runtime } = *asked;
         let front = if websocket.is_some() { Front::Http2 } else { Front::Http1 };
+        exchange = None;
         runtime.spawn(Box::pin(join(client, front, upstream, idle_limit, Arc::clone(&runtime))));
         if websocket.is_some() {
             *response.status_mut() = StatusCode::OK;
@@ -107,13 +115,13 @@ fn towards_client<B>(mut response: Response<B>, asked: Option<Box<Asked>>) -> Re
         }
         websocket::refused(response.headers_mut());
     }
-    response.map(ProxiedBody::passing)
+    response.map(|body| ProxiedBody::of_response(body, exchange))
 }
 
 impl<F> fmt::Debug for Forwarding<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.0 {
-            State::Sent(_, asked) if asked.is_some() => "Upgrading",
+            State::Sent(_, asked, _) if asked.is_some() => "Upgrading",
             State::Sent(..) => "Sent",
             State::Answered(_) | State::Failed(_) => "Answered",
         };

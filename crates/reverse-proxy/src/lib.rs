@@ -16,6 +16,7 @@
 //! | `proxy` of a client (httpoxy) | removed: to CGI it would be the variable `HTTP_PROXY` |
 //! | a client that is gone | hyper drops the request, and so its exchange upstream is cancelled; of a body that was reset, no end is passed on (but for a NO_ERROR after the answer, over HTTP/1.1). A WebSocket whose stream is reset is closed upstream within a second; one of which only one half is closed goes on |
 //! | an upstream that is silent | 504 after [`head_limit`](ReverseProxy::head_limit): 60 s |
+//! | bodies that stand still, as nobody sends or nobody reads | ended both ways after [`body_idle_limit`](ReverseProxy::body_idle_limit): 1 h |
 //! | `..` in a path, where the upstream's URL has one | 400: it would lead out of it; `%2e%2e` and `..;` too |
 //! | `max-forwards` of OPTIONS | counted down, answered with 204 at 0 (section 7.6.2) |
 //! | CONNECT (but to a WebSocket), TRACE, `OPTIONS *`, a transfer coding besides `chunked` | 501 |
@@ -27,6 +28,7 @@
 //! | status | when |
 //! |---|---|
 //! | 400 | the request is not valid, or its body failed |
+//! | 408 | nothing came of the request's body for too long |
 //! | 502 | no connection, or no valid response |
 //! | 503 | a limit of this side, or the upstream has refused to process it: it may be sent again |
 //! | 504 | a time limit |
@@ -34,7 +36,8 @@
 //! The [`Error`](skybridge_core::Error) itself, with addresses and names, is for those on this side: an
 //! `Arc<Error>` in the extensions of the response.
 //!
-//! One lock per WebSocket over HTTP/2 guards the client's stream; nobody waits for it.
+//! Three locks, for which nobody waits: one per WebSocket over HTTP/2, around the client's stream, one per exchange,
+//! around the time when something passed, and one per response, around its body.
 //!
 //! ```
 //! # use skybridge_testkit::origin::Origin;
@@ -63,6 +66,7 @@ mod join;
 mod max_forwards;
 mod proxy;
 mod reset;
+mod stall;
 mod trailers;
 mod upstream;
 mod websocket;

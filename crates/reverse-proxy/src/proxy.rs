@@ -1,5 +1,6 @@
 use crate::{
-    Forwarded, Forwarding, ProxiedBody, fields, forwarding::Asked, max_forwards, upstream::Upstream, websocket,
+    Forwarded, Forwarding, ProxiedBody, fields, forwarding::Asked, max_forwards, stall::Exchange, upstream::Upstream,
+    websocket,
 };
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, uri::Authority};
@@ -31,6 +32,7 @@ struct Settings {
     forwarded: Forwarded,
     keep_host: bool,
     head_limit: Option<Duration>,
+    body_idle_limit: Duration,
     upgrade_idle_limit: Duration,
     runtime: Arc<dyn Runtime>,
 }
@@ -40,6 +42,9 @@ struct Settings {
 impl<S> ReverseProxy<S> {
     /// How long the upstream may take for the head of its response, from the end of the request: 60 s.
     pub const HEAD_LIMIT: Duration = Duration::from_secs(60);
+
+    /// How long nothing may pass of the bodies of a request and its response, either way: 1 h.
+    pub const BODY_IDLE_LIMIT: Duration = Duration::from_secs(60 * 60);
 
     /// How long nothing may pass of what was upgraded, either way: 1 h.
     pub const UPGRADE_IDLE_LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -68,6 +73,7 @@ impl<S> ReverseProxy<S> {
             forwarded: Forwarded::none(),
             keep_host: false,
             head_limit: Some(Self::HEAD_LIMIT),
+            body_idle_limit: Self::BODY_IDLE_LIMIT,
             upgrade_idle_limit: Self::UPGRADE_IDLE_LIMIT,
             runtime,
         };
@@ -91,6 +97,17 @@ impl<S> ReverseProxy<S> {
     #[must_use]
     pub fn head_limit(self, limit: impl Into<Option<Duration>>) -> Self {
         self.with(|settings| settings.head_limit = limit.into())
+    }
+
+    /// How long nothing may pass of the bodies of a request and its response, either way, while one of them is under
+    /// way; `Duration::MAX` is no limit. Whoever is waited for, the exchange ends then: the client's request with a 408
+    /// if it has no answer yet, its response as one that broke off, and the upstream's connection is closed, or its
+    /// stream reset. A client that doesn't read its response lets go of the upstream so, once the server in front has
+    /// buffered what it will; that client's own connection is left to the server. Streams of which one side says
+    /// something now and then are never idle. Default: [1 h](Self::BODY_IDLE_LIMIT).
+    #[must_use]
+    pub fn body_idle_limit(self, limit: Duration) -> Self {
+        self.with(|settings| settings.body_idle_limit = limit)
     }
 
     /// How long nothing may pass of what was upgraded, either way, before both sides are closed; `Duration::MAX` is no
@@ -132,12 +149,13 @@ where
         match self.settings.prepare(&mut request) {
             Ok(asked) => {
                 let is_websocket = asked.as_ref().is_some_and(|asked| asked.websocket.is_some());
+                let exchange = Exchange::new(&self.settings.runtime, self.settings.body_idle_limit);
                 let body = |body| match version {
                     _ if is_websocket => ProxiedBody::own(""),
-                    Version::HTTP_2 => ProxiedBody::resettable(body),
-                    _ => ProxiedBody::passing(body),
+                    Version::HTTP_2 => ProxiedBody::resettable(body, exchange.as_ref()),
+                    _ => ProxiedBody::passing(body, exchange.as_ref()),
                 };
-                Forwarding::sent(self.service.call(request.map(body)), asked)
+                Forwarding::sent(self.service.call(request.map(body)), asked, exchange)
             }
             Err(status) => Forwarding::answered(status),
         }
@@ -152,13 +170,15 @@ impl<S: Clone> Clone for ReverseProxy<S> {
 
 impl<S: fmt::Debug> fmt::Debug for ReverseProxy<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { upstream, forwarded, keep_host, head_limit, upgrade_idle_limit, runtime: _ } = &*self.settings;
+        let Settings { upstream, forwarded, keep_host, head_limit, body_idle_limit, upgrade_idle_limit, runtime: _ } =
+            &*self.settings;
         f.debug_struct("ReverseProxy")
             .field("service", &self.service)
             .field("upstream", upstream)
             .field("forwarded", forwarded)
             .field("keep_host", keep_host)
             .field("head_limit", head_limit)
+            .field("body_idle_limit", body_idle_limit)
             .field("upgrade_idle_limit", upgrade_idle_limit)
             .finish_non_exhaustive()
     }

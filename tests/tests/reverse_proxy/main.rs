@@ -8,6 +8,7 @@ mod errors;
 mod extended_connect;
 mod fields;
 mod resets;
+mod stalls;
 mod upgrade;
 
 use axum::{extract::connect_info::Connected, serve::IncomingStream};
