@@ -7,7 +7,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project::pin_project;
 use skybridge_core::BoxError;
 use std::{
-    fmt, mem,
+    fmt, io, mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -21,8 +21,10 @@ pub struct ProxiedBody<B>(#[pin] Source<B>);
 
 #[pin_project(project = SourceProj)]
 enum Source<B> {
-    Passing(#[pin] B, End, Option<Waiting>),
-    Watched(Watched<B>),
+    Request(#[pin] B, End, Waiting),
+    Response(Watched<B>),
+    /// A response without one.
+    Empty(B),
     Own(Bytes),
 }
 
@@ -33,30 +35,34 @@ enum End {
     Waits,
     /// It has waited.
     Waited,
+    /// It has passed, or failed.
+    Over,
 }
 
 impl<B> ProxiedBody<B> {
     /// Of a request.
-    pub(crate) fn passing(body: B, exchange: Option<&Arc<Exchange>>) -> Self {
-        Self(Source::Passing(body, End::Passes, exchange.map(Waiting::new)))
+    pub(crate) fn of_request(body: B, exchange: &Arc<Exchange>) -> Self {
+        Self(Source::Request(body, End::Passes, Waiting::new(exchange)))
     }
 
     /// Of a request by HTTP/2. Where the client has reset its stream by NO_ERROR, hyper says that the body is over, and
-    /// drops the request when that is polled next. An end that wasn't announced waits so long, or what was sent up to
-    /// there would pass for a whole body.
-    pub(crate) fn resettable(body: B, exchange: Option<&Arc<Exchange>>) -> Self {
-        Self(Source::Passing(body, End::Waits, exchange.map(Waiting::new)))
+    /// drops the request when that is polled next, or the response where that has begun. An end that wasn't announced
+    /// waits so long, or what was sent up to there would pass for a whole body. Once the response is over or dropped,
+    /// such an end is a failure: there is nothing to tell it from one by NO_ERROR, and nothing left to lose.
+    pub(crate) fn resettable(body: B, exchange: &Arc<Exchange>) -> Self {
+        Self(Source::Request(body, End::Waits, Waiting::new(exchange)))
     }
 
     /// Of a response.
-    pub(crate) fn of_response(body: B, exchange: Option<Arc<Exchange>>) -> Self
+    pub(crate) fn of_response(body: B, exchange: Arc<Exchange>) -> Self
     where
         B: Body,
     {
-        match exchange.filter(|_| !body.is_end_stream()) {
-            Some(exchange) => Self(Source::Watched(Watched::new(body, exchange))),
-            None => Self(Source::Passing(body, End::Passes, None)),
+        if body.is_end_stream() {
+            exchange.answered();
+            return Self(Source::Empty(body));
         }
+        Self(Source::Response(Watched::new(body, exchange)))
     }
 
     pub(crate) fn own(text: impl Into<Bytes>) -> Self {
@@ -73,15 +79,17 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let frame = match self.project().0.project() {
-            SourceProj::Passing(_, End::Waited, _) => return Poll::Ready(None),
-            SourceProj::Passing(mut body, end, waiting) => {
+            SourceProj::Request(_, end @ End::Waited, waiting) => {
+                *end = End::Over;
+                let is_broken = waiting.exchange().is_answered();
+                return Poll::Ready(is_broken.then(|| Err(io::Error::from(io::ErrorKind::ConnectionReset).into())));
+            }
+            SourceProj::Request(_, End::Over, _) => None,
+            SourceProj::Request(mut body, end, waiting) => {
                 let polled = body.as_mut().poll_frame(cx);
-                let frame = match waiting {
-                    Some(waiting) => match ready!(waiting.poll(polled, cx)) {
-                        Ok(frame) => frame,
-                        Err(error) => return Poll::Ready(Some(Err(error))),
-                    },
-                    None => ready!(polled),
+                let frame = match ready!(waiting.poll(polled, cx)) {
+                    Ok(frame) => frame,
+                    Err(error) => return Poll::Ready(Some(Err(error))),
                 };
                 if frame.is_none() && *end == End::Waits && !body.is_end_stream() {
                     *end = End::Waited;
@@ -90,7 +98,8 @@ where
                 }
                 frame.map(|frame| frame.map_err(Into::into))
             }
-            SourceProj::Watched(body) => ready!(body.poll_frame(cx)),
+            SourceProj::Response(body) => ready!(body.poll_frame(cx)),
+            SourceProj::Empty(_) => None,
             SourceProj::Own(text) if text.is_empty() => None,
             SourceProj::Own(text) => Some(Ok(Frame::data(mem::take(text)))),
         };
@@ -99,16 +108,18 @@ where
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Source::Passing(body, ..) => body.is_end_stream(),
-            Source::Watched(body) => body.is_end_stream(),
+            Source::Request(body, ..) => body.is_end_stream(),
+            Source::Response(body) => body.is_end_stream(),
+            Source::Empty(body) => body.is_end_stream(),
             Source::Own(text) => text.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Source::Passing(body, ..) => body.size_hint(),
-            Source::Watched(body) => body.size_hint(),
+            Source::Request(body, ..) => body.size_hint(),
+            Source::Response(body) => body.size_hint(),
+            Source::Empty(body) => body.size_hint(),
             Source::Own(text) => SizeHint::with_exact(text.len() as u64),
         }
     }
@@ -128,7 +139,8 @@ fn cleaned(mut frame: Option<Result<Frame<Bytes>, BoxError>>) -> Option<Result<F
 impl<B> fmt::Debug for ProxiedBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = match &self.0 {
-            Source::Passing(..) | Source::Watched(_) => "Passing",
+            Source::Request(..) => "Request",
+            Source::Response(_) | Source::Empty(_) => "Response",
             Source::Own(_) => "Own",
         };
         f.debug_tuple("ProxiedBody").field(&source).finish()

@@ -27,7 +27,7 @@ pub struct Forwarding<F>(#[pin] State<F>);
 
 #[pin_project(project = StateProj)]
 enum State<F> {
-    Sent(#[pin] F, Option<Box<Asked>>, Option<Arc<Exchange>>),
+    Sent(#[pin] F, Option<Box<Asked>>, Arc<Exchange>),
     /// It wasn't sent.
     Answered(StatusCode),
     Failed(Option<Error>),
@@ -44,7 +44,7 @@ pub(crate) struct Asked {
 }
 
 impl<F> Forwarding<F> {
-    pub(crate) fn sent(future: F, asked: Option<Box<Asked>>, exchange: Option<Arc<Exchange>>) -> Self {
+    pub(crate) fn sent(future: F, asked: Option<Box<Asked>>, exchange: Arc<Exchange>) -> Self {
         Self(State::Sent(future, asked, exchange))
     }
 
@@ -68,7 +68,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response = match self.project().0.project() {
             StateProj::Sent(future, asked, exchange) => match ready!(future.poll(cx)) {
-                Ok(response) => towards_client(response, asked.take(), exchange.take()),
+                Ok(response) => towards_client(response, asked.take(), exchange),
                 Err(error) => answer::failed(Error::from(error.into())),
             },
             StateProj::Answered(status) => answer::answer(*status),
@@ -84,10 +84,10 @@ where
 fn towards_client<B: Body>(
     mut response: Response<B>,
     asked: Option<Box<Asked>>,
-    mut exchange: Option<Arc<Exchange>>,
+    exchange: &Arc<Exchange>,
 ) -> Response<ProxiedBody<B>> {
     // What the response was waited for isn't its body's time.
-    exchange.iter().for_each(|exchange| exchange.passes());
+    exchange.passes();
     let (status, version) = (response.status(), response.version());
     fields::towards_client(response.headers_mut(), status, version);
     if status == StatusCode::SWITCHING_PROTOCOLS {
@@ -102,7 +102,6 @@ fn towards_client<B: Body>(
         };
         let Asked { protocols: _, websocket, client, idle_limit, runtime } = *asked;
         let front = if websocket.is_some() { Front::Http2 } else { Front::Http1 };
-        exchange = None;
         runtime.spawn(Box::pin(join(client, front, upstream, idle_limit, Arc::clone(&runtime))));
         if websocket.is_some() {
             *response.status_mut() = StatusCode::OK;
@@ -115,7 +114,7 @@ fn towards_client<B: Body>(
         }
         websocket::refused(response.headers_mut());
     }
-    response.map(|body| ProxiedBody::of_response(body, exchange))
+    response.map(|body| ProxiedBody::of_response(body, Arc::clone(exchange)))
 }
 
 impl<F> fmt::Debug for Forwarding<F> {

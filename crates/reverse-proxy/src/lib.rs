@@ -14,7 +14,7 @@
 //! | `via` | added both ways |
 //! | `forwarded`, `x-forwarded-*`, `x-real-ip` of a client | removed, as anybody can write them, with `_` for `-` too; [`Forwarded`] adds what is true |
 //! | `proxy` of a client (httpoxy) | removed: to CGI it would be the variable `HTTP_PROXY` |
-//! | a client that is gone | hyper drops the request, and so its exchange upstream is cancelled; of a body that was reset, no end is passed on (but for a NO_ERROR after the answer, over HTTP/1.1). A WebSocket whose stream is reset is closed upstream within a second; one of which only one half is closed goes on |
+//! | a client that is gone | hyper drops the request, and so its exchange upstream is cancelled; of a body that was reset, no end is passed on. A WebSocket whose stream is reset is closed upstream within a second; one of which only one half is closed goes on |
 //! | an upstream that is silent | 504 after [`head_limit`](ReverseProxy::head_limit): 60 s |
 //! | bodies that stand still, as nobody sends or nobody reads | ended both ways after [`body_idle_limit`](ReverseProxy::body_idle_limit): 1 h |
 //! | `..` in a path, where the upstream's URL has one | 400: it would lead out of it; `%2e%2e` and `..;` too |

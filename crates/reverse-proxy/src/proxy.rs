@@ -152,8 +152,8 @@ where
                 let exchange = Exchange::new(&self.settings.runtime, self.settings.body_idle_limit);
                 let body = |body| match version {
                     _ if is_websocket => ProxiedBody::own(""),
-                    Version::HTTP_2 => ProxiedBody::resettable(body, exchange.as_ref()),
-                    _ => ProxiedBody::passing(body, exchange.as_ref()),
+                    Version::HTTP_2 => ProxiedBody::resettable(body, &exchange),
+                    _ => ProxiedBody::of_request(body, &exchange),
                 };
                 Forwarding::sent(self.service.call(request.map(body)), asked, exchange)
             }

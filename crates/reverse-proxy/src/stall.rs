@@ -6,7 +6,10 @@ use skybridge_core::{BoxError, Cause, Delivery, Error, Phase, Runtime, Sleep, Ti
 use std::{
     future::poll_fn,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Waker, ready},
     time::{Duration, Instant},
 };
@@ -17,6 +20,8 @@ pub(crate) struct Exchange {
     limit: Duration,
     /// When something passed, either way.
     last: Mutex<Instant>,
+    /// The response is here to its end, or nobody wants more of it.
+    is_answered: AtomicBool,
 }
 
 /// Waits until an exchange stands still. One timer, which is set anew only when it fires too early.
@@ -59,11 +64,22 @@ enum Held<B> {
 // === impl Exchange ===
 
 impl Exchange {
-    /// `None` without a limit.
-    pub(crate) fn new(runtime: &Arc<dyn Runtime>, limit: Duration) -> Option<Arc<Self>> {
-        let now = runtime.now();
-        now.checked_add(limit)?;
-        Some(Arc::new(Self { runtime: Arc::clone(runtime), limit, last: Mutex::new(now) }))
+    /// `Duration::MAX` is no limit.
+    pub(crate) fn new(runtime: &Arc<dyn Runtime>, limit: Duration) -> Arc<Self> {
+        let last = Mutex::new(runtime.now());
+        Arc::new(Self { runtime: Arc::clone(runtime), limit, last, is_answered: AtomicBool::new(false) })
+    }
+
+    pub(crate) fn is_answered(&self) -> bool {
+        self.is_answered.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn answered(&self) {
+        self.is_answered.store(true, Ordering::Release);
+    }
+
+    fn is_limited(&self) -> bool {
+        self.last.lock().checked_add(self.limit).is_some()
     }
 
     pub(crate) fn passes(&self) {
@@ -94,6 +110,10 @@ impl Exchange {
 impl Waiting {
     pub(crate) fn new(exchange: &Arc<Exchange>) -> Self {
         Self { exchange: Arc::clone(exchange), timer: None, begun: false }
+    }
+
+    pub(crate) fn exchange(&self) -> &Exchange {
+        &self.exchange
     }
 
     /// Of a body that was polled: it passes, or is waited for, not for ever.
@@ -155,6 +175,9 @@ where
             let task = if is_over { state.task.take() } else { None };
             (expired, task)
         };
+        if is_over {
+            self.shared.exchange.answered();
+        }
         // Somebody else's code, outside of the lock.
         task.into_iter().for_each(Waker::wake);
         if expired {
@@ -164,7 +187,7 @@ where
                 return Poll::Ready(Some(Err(self.shared.error())));
             }
         }
-        if !is_over && !std::mem::replace(&mut self.is_watched, true) {
+        if !is_over && self.shared.exchange.is_limited() && !std::mem::replace(&mut self.is_watched, true) {
             self.shared.exchange.runtime.spawn(Box::pin(watch(Arc::clone(&self.shared))));
         }
         polled.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
@@ -192,6 +215,7 @@ impl<B: Body> Watched<B> {
 
 impl<B> Drop for Watched<B> {
     fn drop(&mut self) {
+        self.shared.exchange.answered();
         let (body, task) = {
             let mut state = self.shared.state.lock();
             (std::mem::replace(&mut state.body, Held::Over), state.task.take())
@@ -266,7 +290,7 @@ mod tests {
     }
 
     fn watched(executor: &Executor, piece: Option<&'static str>) -> Watched<Slow> {
-        let exchange = Exchange::new(&executor.runtime(), LIMIT).unwrap();
+        let exchange = Exchange::new(&executor.runtime(), LIMIT);
         let watched = Watched::new(Slow(piece.map(Bytes::from), None), exchange);
         if let Held::Here(body) = &mut watched.shared.state.lock().body {
             body.1 = Some(Arc::clone(&watched.shared));

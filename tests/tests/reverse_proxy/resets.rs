@@ -194,8 +194,7 @@ async fn a_websocket_whose_upstream_is_slow_but_reads_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_reset_is_broken_off_upstream_at_once() {
     for reason in [Reason::CANCEL, Reason::INTERNAL_ERROR, Reason::NO_ERROR] {
-        // Of a request that is answered, hyper gives no other sign of a NO_ERROR than the end.
-        for is_answered in [false, true].into_iter().filter(|is_answered| !is_answered || reason != Reason::NO_ERROR) {
+        for answer in ["none", "begun", "whole"] {
             let front = Front::new();
             let listener = front.world.listen();
             let mut connection = Connection::new(&front).await;
@@ -205,18 +204,23 @@ async fn a_request_that_is_reset_is_broken_off_upstream_at_once() {
             upstream.head().await;
             upstream.expect("4\r\nhalf\r\n").await;
             let mut answered = None;
-            if is_answered {
+            if answer != "none" {
                 upstream.send("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n").await;
-                answered = Some(response.await.unwrap());
+                let mut response = response.await.unwrap();
+                if answer == "whole" {
+                    upstream.send("whole").await;
+                    assert_eq!(response.body_mut().data().await.unwrap().unwrap(), "whole");
+                }
+                answered = Some(response);
             }
             sender.send_reset(reason);
             let (mut conn, early) = upstream.into_parts();
             let mut rest = early.to_vec();
             // It may be a RST that ends it.
             let _ = timeout(Duration::from_secs(7200), conn.read_to_end(&mut rest)).await;
-            assert_eq!(String::from_utf8(rest).unwrap(), "", "{reason:?} {is_answered}");
+            assert_eq!(String::from_utf8(rest).unwrap(), "", "{reason:?} {answer}");
             let late = closed_after(&front, &conn).await;
-            assert!(late <= Duration::from_secs(1), "{reason:?} {is_answered}: {late:?}");
+            assert!(late <= Duration::from_secs(1), "{reason:?} {answer}: {late:?}");
             drop((connection, sender, answered, conn, listener));
             front.assert_nothing_left().await;
         }
