@@ -175,9 +175,6 @@ where
             let task = if is_over { state.task.take() } else { None };
             (expired, task)
         };
-        if is_over {
-            self.shared.exchange.answered();
-        }
         // Somebody else's code, outside of the lock.
         task.into_iter().for_each(Waker::wake);
         if expired {

@@ -194,7 +194,7 @@ async fn a_websocket_whose_upstream_is_slow_but_reads_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_reset_is_broken_off_upstream_at_once() {
     for reason in [Reason::CANCEL, Reason::INTERNAL_ERROR, Reason::NO_ERROR] {
-        for answer in ["none", "begun", "whole"] {
+        for answer in ["none", "empty", "begun", "whole"] {
             let front = Front::new();
             let listener = front.world.listen();
             let mut connection = Connection::new(&front).await;
@@ -205,7 +205,8 @@ async fn a_request_that_is_reset_is_broken_off_upstream_at_once() {
             upstream.expect("4\r\nhalf\r\n").await;
             let mut answered = None;
             if answer != "none" {
-                upstream.send("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n").await;
+                let length = if answer == "empty" { 0 } else { 5 };
+                upstream.send(format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n")).await;
                 let mut response = response.await.unwrap();
                 if answer == "whole" {
                     upstream.send("whole").await;
