@@ -19,7 +19,7 @@ use std::{
     mem,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, Wake, Waker, ready},
 };
 use tower::{
     Service,
@@ -117,11 +117,27 @@ where
         let mut balance = self.balance.lock();
         // One that comes back goes to another server, if there is one, though this one may have less to do.
         let before = request.as_ref().and_then(|request| request.extensions().get::<Chosen>());
-        if !before.is_some_and(|Chosen(last)| self.is_ready_without(&mut balance, last, tried, place, cx)) {
+        let mut missed = false;
+        let mut is_ready = false;
+        if let Some(Chosen(last)) = before {
+            // The servers that are avoided are woken when they aren't any more. Where none is ready that would wake
+            // this request at once, and so on without end.
+            self.fan.quiet();
+            is_ready = self.is_ready_without(&mut balance, last, tried, place, cx);
+            missed = self.fan.heard();
+        }
+        if !is_ready {
+            // Asks all that were woken meanwhile.
             ready!(self.poll_balance(&mut balance, place, cx))?;
         }
         let Some(request) = request.take() else { return Poll::Pending };
-        Poll::Ready(Ok(balance.call(request)))
+        let called = balance.call(request);
+        drop(balance);
+        if missed {
+            // There may be a server for another one too.
+            Wake::wake_by_ref(&self.fan);
+        }
+        Poll::Ready(Ok(called))
     }
 
     fn health(&self) -> &Health {

@@ -24,6 +24,8 @@ pub(crate) struct BalancedEndpoint<S> {
     to: Result<(Endpoint, Dial), (Arc<Origin>, ConnectError)>,
     health: Arc<Health>,
     sleep: Option<Pin<Box<dyn Sleep>>>,
+    /// `inner` was asked whether it is ready, and may have reserved, or be in line for, what others wait for too.
+    reserves: bool,
     /// Why `inner` wasn't ready. The balancer would drop this server and never hear of it again.
     not_ready: Option<Error>,
 }
@@ -46,12 +48,28 @@ enum State<F, B> {
 impl<S: Clone> BalancedEndpoint<S> {
     pub(crate) fn new(inner: S, endpoint: Endpoint, health: Arc<Health>) -> Self {
         let dial = Dial::from([endpoint.clone()]);
-        Self { below: inner.clone(), inner, to: Ok((endpoint, dial)), health, sleep: None, not_ready: None }
+        Self {
+            below: inner.clone(),
+            inner,
+            to: Ok((endpoint, dial)),
+            health,
+            sleep: None,
+            reserves: false,
+            not_ready: None,
+        }
     }
 
     /// In place of servers where none is known.
     pub(crate) fn failing(inner: S, origin: Arc<Origin>, error: ConnectError, health: Arc<Health>) -> Self {
-        Self { below: inner.clone(), inner, to: Err((origin, error)), health, sleep: None, not_ready: None }
+        Self {
+            below: inner.clone(),
+            inner,
+            to: Err((origin, error)),
+            health,
+            sleep: None,
+            reserves: false,
+            not_ready: None,
+        }
     }
 }
 
@@ -65,8 +83,14 @@ where
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         let Ok((endpoint, _)) = &self.to else { return Poll::Ready(Ok(())) };
-        ready!(self.health.poll_ready(endpoint, &mut self.sleep, cx));
+        if self.health.poll_ready(endpoint, &mut self.sleep, cx).is_pending() {
+            if mem::take(&mut self.reserves) {
+                self.inner = self.below.clone();
+            }
+            return Poll::Pending;
+        }
         // Asked anew each time: what it said before is old.
+        self.reserves = true;
         self.not_ready = ready!(self.inner.poll_ready(cx)).err().map(|error| error.into().error);
         if self.not_ready.is_some() {
             self.inner = self.below.clone();
@@ -89,6 +113,7 @@ where
             return Sent { state: failed(error, request), health };
         }
         extensions.insert(Chosen(endpoint.clone()));
+        self.reserves = false;
         let options = extensions.get_or_insert_default::<RequestOptions>();
         let mut changed = mem::take(options);
         changed.connect_options.dial = Some(dial);

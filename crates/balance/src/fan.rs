@@ -13,6 +13,9 @@ pub(crate) struct Fan(Mutex<Waiters>);
 #[derive(Default)]
 struct Waiters {
     next: u64,
+    /// Nobody is woken now; and whether somebody was to be.
+    quiet: bool,
+    missed: bool,
     wakers: HashMap<u64, Waker>,
 }
 
@@ -28,6 +31,18 @@ impl Fan {
         waiters.next += 1;
         Place { fan: Arc::clone(self), number: waiters.next }
     }
+
+    /// Wakes nobody until [`heard`](Self::heard).
+    pub(crate) fn quiet(&self) {
+        self.0.lock().quiet = true;
+    }
+
+    /// Wakes again. Whether somebody was to be woken meanwhile.
+    pub(crate) fn heard(&self) -> bool {
+        let mut waiters = self.0.lock();
+        waiters.quiet = false;
+        mem::take(&mut waiters.missed)
+    }
 }
 
 impl Wake for Fan {
@@ -36,7 +51,14 @@ impl Wake for Fan {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let wakers = mem::take(&mut self.0.lock().wakers);
+        let wakers = {
+            let mut waiters = self.0.lock();
+            if waiters.quiet {
+                waiters.missed = true;
+                return;
+            }
+            mem::take(&mut waiters.wakers)
+        };
         wakers.into_values().for_each(Waker::wake);
     }
 }

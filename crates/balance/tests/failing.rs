@@ -8,11 +8,13 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty, Full};
 use skybridge::{
-    Delivery, Error, Phase, RequestBody,
-    types::{BoxError, Failed},
+    Delivery, Error, Phase, RequestBody, RequestOptions,
+    types::{BoxError, ConnectError, Failed},
 };
 use skybridge_testkit::{drop_walk::drop_walk, h1::Script, origin::Origin};
 use std::{
+    future::pending,
+    io,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -21,8 +23,11 @@ use std::{
     time::Duration,
 };
 use support::{Stage, URL, endpoint, get, ip, server_of};
-use tokio::time::{sleep, timeout};
-use tower::{Layer, Service, ServiceExt};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -164,6 +169,41 @@ async fn a_service_below_that_is_not_ready_fails_requests_and_loses_no_server() 
     let body = call().await.ok().unwrap().into_body();
     assert_eq!(body.collect().await.unwrap().to_bytes(), "fine");
     assert_eq!(stage.layer.endpoints().len(), 2);
+}
+
+/// A limit below is of all servers together: what one of them has reserved of it is missing to the others.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_left_alone_reserves_nothing() {
+    for _ in 0..16 {
+        let stage = Stage::new([1, 2]);
+        let works = Arc::new(AtomicUsize::new(0));
+        let below = {
+            let works = Arc::clone(&works);
+            tower::service_fn(move |request: Request<RequestBody>| {
+                let works = Arc::clone(&works);
+                async move {
+                    let options = request.extensions().get::<RequestOptions>().unwrap();
+                    if format!("{:?}", options.connect_options.dial).contains("192.0.2.2") {
+                        works.fetch_add(1, Ordering::SeqCst);
+                        pending::<()>().await;
+                    }
+                    sleep(Duration::from_millis(10)).await;
+                    let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+                    let refused = Error::from(ConnectError::new(Phase::Tcp, refused));
+                    Err::<Response<Empty<Bytes>>, _>(Failed::with(refused, request))
+                }
+            })
+        };
+        let balanced = stage.layer.layer(ConcurrencyLimitLayer::new(2).layer(below));
+        let mut calls = JoinSet::new();
+        for _ in 0..3 {
+            let request = Request::get(URL).body(RequestBody::default()).unwrap();
+            calls.spawn(balanced.clone().oneshot(request));
+        }
+        // Less than the shortest backoff.
+        sleep(Duration::from_millis(500)).await;
+        assert_eq!(works.load(Ordering::SeqCst), 2);
+    }
 }
 
 /// Whatever the others have to do: who fails at once has always less to do.
