@@ -29,7 +29,7 @@ pub(crate) async fn perform(shared: &Shared, job: Job) -> Vec<Outcome> {
 }
 
 async fn exchange(shared: &Shared, job: &Job, chain: &CallChain<'_>) -> Result<(), CallError> {
-    let (uri, credentials) = shared.uri(job).map_err(CallError::Stack)?;
+    let (uri, credentials) = shared.uri(job).map_err(CallError::Forbidden)?;
     shared.check_https(&uri).map_err(CallError::Forbidden)?;
     let stack = ServiceBuilder::new()
         .layer(layers::redirects(&shared.args, uri.clone()))

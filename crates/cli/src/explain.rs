@@ -75,7 +75,7 @@ fn known(shared: &Shared, job: &Job) -> Option<Known> {
 /// What fetching this URL would come to.
 async fn one(shared: &Shared, job: &Job) -> Result<Explanation, Fault> {
     let of = |error: Error| Fault::of(&error, None);
-    let (uri, credentials) = shared.uri(job).map_err(of)?;
+    let (uri, credentials) = shared.uri(job)?;
     shared.check_https(&uri)?;
     let options =
         shared.options(&uri).map_err(|usage| Fault::local("request", Exit::USAGE, usage.to_string(), "no"))?;

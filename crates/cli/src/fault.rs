@@ -60,6 +60,12 @@ impl Fault {
         Self { kind, phase: None, chain, message, processed, exit, advice: None, is_of_proxy: false }
     }
 
+    /// Says before all else which URL it is about.
+    pub(crate) fn of_url(mut self, which: &str) -> Self {
+        self.message.insert_str(0, which);
+        self
+    }
+
     /// A URL, as it may be printed, whose scheme a flag doesn't permit.
     pub(crate) fn forbidden(url: String, scheme: &str, flag: &str) -> Self {
         let message = format!("{url}: {scheme} URLs are not permitted ({flag})");

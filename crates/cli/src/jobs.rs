@@ -33,9 +33,9 @@ pub(crate) struct Job {
 /// Those of the command line, one with globs is several; and the files that they carry. Each of the files that a `-T`
 /// stands for goes to each of the URLs that its URL stands for.
 pub(crate) fn urls(args: &Args) -> Result<(Vec<ListedUrl>, Vec<PathBuf>), StartError> {
-    let wrong = |error: GlobError| StartError(Exit::URL, error.to_string());
     let (mut all, mut files) = (Vec::new(), Vec::new());
     for (place, url) in args.urls().into_iter().enumerate() {
+        let wrong = |error: GlobError| StartError(Exit::URL, format!("{}{error}", args.which(place)));
         let listed = |(url, globs): (&str, Arc<[String]>), upload| ListedUrl { url: url.into(), place, globs, upload };
         let globbed = if args.globoff {
             vec![(url.to_owned(), Arc::default())]

@@ -79,7 +79,7 @@ impl Looked {
 
     /// Looks at the server of this URL, and once more without verification where that fails.
     async fn look(&self, job: &Job) -> Result<Told, Fault> {
-        let (uri, _) = self.shared.uri(job).map_err(|error| Fault::of(&error, None))?;
+        let (uri, _) = self.shared.uri(job)?;
         self.shared.check_https(&uri)?;
         let origin =
             OriginRef::of(&uri).and_then(OriginRef::to_owned).map_err(|error| of_request(error.to_string()))?;
@@ -99,7 +99,7 @@ impl Looked {
     async fn connect(&self, client: &Client, job: &Job) -> Result<TlsInfo, Fault> {
         let of = |error: Error| Fault::of(&error, None);
         let shared = &self.shared;
-        let (uri, credentials) = shared.uri(job).map_err(of)?;
+        let (uri, credentials) = shared.uri(job)?;
         let options = shared.options(&uri).map_err(|usage| of_request(usage.to_string()))?;
         let mut request = shared.request(uri, job, credentials);
         request.extensions_mut().insert(options.call(job.call));

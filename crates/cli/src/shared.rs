@@ -171,7 +171,12 @@ impl Shared {
     ///
     /// # Errors
     /// When it is no URL.
-    pub(crate) fn uri(&self, job: &Job) -> Result<(Uri, Option<BasicAuth>), Error> {
+    pub(crate) fn uri(&self, job: &Job) -> Result<(Uri, Option<BasicAuth>), Fault> {
+        let uri = self.read_uri(job);
+        uri.map_err(|error| Fault::of(&error, None).of_url(&self.args.which(job.place)))
+    }
+
+    fn read_uri(&self, job: &Job) -> Result<(Uri, Option<BasicAuth>), Error> {
         let (mut uri, credentials) = job_url::parse(&job.url)?;
         if let Some(Upload { file, .. }) = self.upload(job).filter(|upload| !payload::is_stdin(&upload.file)) {
             uri = job_url::with_file_name(&uri, file)?;

@@ -89,7 +89,7 @@ pub(crate) fn read(mut arguments: Vec<OsString>) -> Result<Command, Usage> {
             (ErrorKind::MissingRequiredArgument, Some(PINS))
                 if !context(&error, ContextKind::InvalidArg).starts_with('-') =>
             {
-                Err(Usage("there is no server; nearest: skybridge pins HOST".to_owned()))
+                Err(Usage("there is no host; nearest: skybridge pins HOST".to_owned()))
             }
             _ => Err(Usage(explain(&error, &arguments))),
         },
@@ -272,12 +272,13 @@ mod tests {
             ("--porxy x http://a.test/", "--porxy is no flag; nearest: --proxy"),
             ("--nonsense http://a.test/", "--nonsense is no flag; see skybridge --help"),
             ("-s", "there is no URL; see skybridge --help"),
-            ("explain", "there is no URL; see skybridge --help"),
-            ("pins", "there is no server; nearest: skybridge pins HOST"),
             (
                 "pins --key k.pem a.test",
                 "--cert <FILE> is missing, which another flag needs; nearest: --cert <FILE> besides",
             ),
+            ("pins", "there is no host; nearest: skybridge pins HOST"),
+            ("pins -s", "there is no host; nearest: skybridge pins HOST"),
+            ("explain", "there is no URL; see skybridge --help"),
             (
                 "--key k.pem http://a.test/",
                 "--cert <FILE> is missing, which another flag needs; nearest: --cert <FILE> besides",

@@ -1,12 +1,13 @@
 //! What an error means, as far as its cause tells: one row for each rule, and for what none of them is about.
 
 use skybridge_core::{
-    Advice, AttemptReport, BoxError, Cause, Cleartext, CloseReason, ConnInfo, ConnectError, Delivery, Egress, Error,
-    ErrorCode, GoAway, OriginError, Overloaded, Phase, Protocol, RequestError, Reset, TimedOut, TlsAlert,
+    Advice, AttemptReport, BoxError, Cause, Cleartext, CloseReason, ConnInfo, ConnectError, Delivery, Egress, Endpoint,
+    Error, ErrorCode, GoAway, OriginError, Overloaded, Phase, Protocol, RequestError, Reset, TimedOut, TlsAlert,
 };
 use skybridge_testkit::{executor::Executor, fixtures};
 use std::{
     io::{self, ErrorKind},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -15,6 +16,11 @@ const ADDR: &str = "192.0.2.1:443";
 
 fn exchange(cause: Cause) -> Error {
     Error::of(Delivery::Unknown, Phase::Wait, cause)
+}
+
+/// On a connection whose handshake never came to its end.
+fn of_handshake(cause: Cause) -> Error {
+    Error::of(Delivery::Unknown, Phase::Handshake, cause)
 }
 
 fn connect(phase: Phase, source: impl Into<BoxError>) -> Error {
@@ -108,6 +114,9 @@ fn how_an_exchange_ended() {
         (exchange(Cause::TimedOut(slow(Phase::Wait))), Some(Advice::SlowResponse)),
         (exchange(Cause::TimedOut(slow(Phase::Body))), Some(Advice::SlowResponse)),
         (exchange(Cause::Unresponsive("silent".into())), None),
+        (of_handshake(Cause::TimedOut(slow(Phase::Acquire))), Some(Advice::SlowHandshake)),
+        (of_handshake(Cause::TimedOut(slow(Phase::Handshake))), Some(Advice::SlowHandshake)),
+        (of_handshake(Cause::Unresponsive("silent".into())), None),
         (exchange(Cause::Tls(unwanted(116))), Some(Advice::ClientCertificate)),
         (exchange(Cause::Tls(unwanted(80))), None),
         (exchange(Cause::Protocol("no header".into())), Some(Advice::BrokenHttp)),
@@ -128,6 +137,22 @@ fn how_an_exchange_ended() {
     ]);
 }
 
+/// One that has a path has no port.
+#[test]
+fn a_unix_socket_that_cannot_be_connected_to() {
+    let kinds = [
+        (ErrorKind::ConnectionRefused, Some(Advice::UnixSocket)),
+        (ErrorKind::NotFound, Some(Advice::UnixSocket)),
+        (ErrorKind::PermissionDenied, Some(Advice::UnixSocket)),
+        (ErrorKind::InvalidInput, Some(Advice::UnixSocket)),
+        (ErrorKind::OutOfMemory, None),
+    ];
+    let at = || Endpoint::Unix(Arc::from(Path::new("/run/a.sock")));
+    let rows =
+        kinds.map(|(kind, expected)| (ConnectError::new(Phase::Tcp, io::Error::from(kind)).at(at()).into(), expected));
+    assert_all(rows.into_iter().collect());
+}
+
 /// What is said of a server would send the reader to the wrong one.
 #[tokio::test(start_paused = true)]
 async fn what_fails_at_a_proxy_is_about_the_proxy() {
@@ -143,6 +168,8 @@ async fn what_fails_at_a_proxy_is_about_the_proxy() {
     rows.extend([
         (at_proxy(Phase::Tls, Advice::NotTls), Some(Advice::NotThatProxy)),
         (behind(Phase::Tls, Advice::NotTls), Some(Advice::NotTls)),
+        (at_proxy(Phase::Tls, Advice::TlsEnded), Some(Advice::NotThatProxy)),
+        (behind(Phase::Tls, Advice::TlsEnded), Some(Advice::TlsEnded)),
         (at_proxy(Phase::Tls, Advice::Pins), Some(Advice::Pins)),
         (at_proxy(Phase::Resolve, Advice::NoSuchName), Some(Advice::NoProxyThere)),
         // The proxy's addresses are the only ones that are connected to.
@@ -176,11 +203,20 @@ async fn no_response_to_http2_in_cleartext_is_for_want_of_http2() {
         (info.protocol, info.tls) = (Some(protocol), tls);
         exchange(Cause::NoResponse("gone".into())).on(&Arc::new(info))
     };
+    let silent = |phase, tls| {
+        let mut info = ConnInfo::new(&attempt, None, fixtures::endpoint(ADDR));
+        (info.protocol, info.tls) = (Some(Protocol::Http2), tls);
+        Error::of(Delivery::Unknown, phase, Cause::Unresponsive("silent".into())).on(&Arc::new(info))
+    };
     let tls = || Some(fixtures::tls(Some(Protocol::Http2), ["a.test"]));
     assert_all(vec![
         (ended(Protocol::Http2, None), Some(Advice::NotHttp2)),
         (ended(Protocol::Http2, tls()), Some(Advice::NoResponse)),
         (ended(Protocol::Http1, None), Some(Advice::NoResponse)),
+        // It waits for the rest of what it takes for a request.
+        (silent(Phase::Handshake, None), Some(Advice::NotHttp2)),
+        (silent(Phase::Handshake, tls()), None),
+        (silent(Phase::Wait, None), None),
     ]);
 }
 

@@ -146,6 +146,12 @@ pub enum TlsError {
     Io(io::Error),
 }
 
+/// Whether the peer ended the connection, in whichever way.
+fn is_ended(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
+}
+
 impl TlsError {
     /// Whether the peer's certificate was rejected.
     pub fn is_certificate(&self) -> bool {
@@ -349,6 +355,7 @@ impl TlsError {
                 | rustls::Error::PeerIncompatible(_),
             ) => Advice::NothingInCommon,
             Self::NoHttp2 => Advice::NotHttp2,
+            Self::Io(error) if is_ended(error) => Advice::TlsEnded,
             error if error.is_ech() => Advice::Ech,
             _ => return None,
         })

@@ -104,6 +104,9 @@ pub(crate) struct Args {
     /// Of `skybridge pins`: where what is known of TLS is put, and then nothing is sent.
     #[arg(skip)]
     pub(crate) look: Look,
+    /// How many URLs stand before its own, and how many there are in all parts.
+    #[arg(skip)]
+    numbers: (usize, usize),
 }
 
 impl Args {
@@ -134,6 +137,13 @@ impl Args {
     /// Whether errors and warnings go to stderr.
     pub(crate) fn prints_errors(&self) -> bool {
         !self.request.silent || self.output.show_error
+    }
+
+    /// Which of several URLs this one of its own is, to be put before what is wrong with it: a URL that can't be read
+    /// isn't printed, as nobody knows where its password is.
+    pub(crate) fn which(&self, place: usize) -> String {
+        let (before, total) = self.numbers;
+        if total > 1 { format!("URL {} of {total}: ", before + place + 1) } else { String::new() }
     }
 
     /// What to fetch, in the order of the command line.

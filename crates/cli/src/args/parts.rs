@@ -61,6 +61,12 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Vec<Part>, (clap::Error,
     // Not as often as all parts say it: as often as one does.
     let verbose = parts.iter().map(|part| part.args.request.verbose).max().unwrap_or(0);
     parts.iter_mut().for_each(|part| part.args.request.verbose = verbose);
+    let mut before = 0;
+    let total = parts.iter().map(|part| part.args.urls().len()).sum();
+    for part in &mut parts {
+        part.args.numbers = (before, total);
+        before += part.args.urls().len();
+    }
     Ok(parts)
 }
 

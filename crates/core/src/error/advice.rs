@@ -30,6 +30,8 @@ pub enum Advice {
     ProxySelection,
     /// Nothing listens there.
     NothingListens,
+    /// Nothing listens at the path of a Unix socket, or it can't be opened.
+    UnixSocket,
     /// The address can't be reached.
     Unreachable,
     /// The address is of one link alone, and nothing says of which.
@@ -71,6 +73,8 @@ pub enum Advice {
     Ech,
     /// A proxy could not prove who it is.
     ProxyCertificate,
+    /// The peer ended the connection in the TLS handshake, without saying why.
+    TlsEnded,
     /// TLS was spoken to a port that speaks something else.
     NotTls,
     /// There is no version of TLS, cipher suite or kind of signature that both sides allow.
@@ -87,6 +91,8 @@ pub enum Advice {
     NotHttp,
     /// What answers speaks HTTP, and breaks its rules.
     BrokenHttp,
+    /// The head of a response is larger than this side takes.
+    HeadTooLarge,
     /// A proxy wants credentials, and was given none.
     ProxyCredentials,
     /// A proxy does not accept the credentials.
@@ -129,7 +135,7 @@ const fn row(key: &'static str, means: &'static str, in_code: &'static str, on_c
 
 impl Advice {
     /// All of them, in the order of a request's trip.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 54] = [
         Self::Url,
         Self::Request,
         Self::NoSuchName,
@@ -140,6 +146,7 @@ impl Advice {
         Self::NoProxyThere,
         Self::ProxySelection,
         Self::NothingListens,
+        Self::UnixSocket,
         Self::Unreachable,
         Self::LinkLocal,
         Self::Egress,
@@ -160,6 +167,7 @@ impl Advice {
         Self::Pins,
         Self::Ech,
         Self::ProxyCertificate,
+        Self::TlsEnded,
         Self::NotTls,
         Self::NothingInCommon,
         Self::NoCommonProtocol,
@@ -168,6 +176,7 @@ impl Advice {
         Self::WantsHttp2,
         Self::NotHttp,
         Self::BrokenHttp,
+        Self::HeadTooLarge,
         Self::ProxyCredentials,
         Self::ProxyCredentialsRefused,
         Self::SocksCredentials,
@@ -244,6 +253,12 @@ impl Advice {
                 "The host is there, and nothing listens at the port.",
                 "check the port, and that the server runs",
                 "check the port, and that the server runs",
+            ),
+            Self::UnixSocket => row(
+                "unix_socket",
+                "Nothing listens at the path of the Unix socket, or it can't be opened.",
+                "check the path, that the server runs, and that this user may write to the socket",
+                "check the path, that the server runs, and that this user may write to the socket",
             ),
             Self::Unreachable => row(
                 "unreachable",
@@ -365,6 +380,12 @@ impl Advice {
                 "check the proxy's URL; `TunnelLayer::proxy_tls` has the roots for proxies",
                 "check the URL of --proxy; --proxy-cacert FILE trusts it",
             ),
+            Self::TlsEnded => row(
+                "tls_ended",
+                "The peer ended the connection in the middle of the TLS handshake, without saying why.",
+                "check host and port: it may speak no TLS, or know no such host; a proxy or firewall may have cut it off",
+                "check host and port: it may speak no TLS, or know no such host; a proxy or firewall may have cut it off",
+            ),
             Self::NotTls => row(
                 "not_tls",
                 "The server does not speak TLS at this port.",
@@ -409,6 +430,12 @@ impl Advice {
                 "What answers breaks the rules of HTTP. It is not guessed what it may mean.",
                 "mend the server: its answer is wrong in the way that is named",
                 "mend the server: its answer is wrong in the way that is named",
+            ),
+            Self::HeadTooLarge => row(
+                "head_too_large",
+                "The response's head is larger than this side takes, or has more headers.",
+                "look at what the server sends; `H1::head_limit` and `max_headers` are the limits, `H2::max_header_list_size`",
+                "look at what the server sends, cookies for example; the limit is this program's own, and no flag raises it",
             ),
             Self::ProxyCredentials => row(
                 "proxy_credentials",

@@ -9,7 +9,7 @@ use crate::{
     registry::Registry,
 };
 use skybridge_core::{
-    AttemptReport, CloseReason, ConnectError, Connection, Ctx, Outcome, Phase, Plan, Planner, Route,
+    Advice, AttemptReport, CloseReason, ConnectError, Connection, Ctx, Outcome, Phase, Plan, Planner, Route,
     SharedTimeouts as _, Sleep, Target, TimedOut,
 };
 use std::{
@@ -257,7 +257,7 @@ where
                     Poll::Ready(timed_out) => {
                         // Before it is dropped.
                         task.connect.timeouts.set_ended_by(timed_out);
-                        Poll::Ready(Some(Err(timed_out)))
+                        Poll::Ready(Some(Err((timed_out, task.connect.looks_up()))))
                     }
                     Poll::Pending => task.poll_abandon(cx).map(|()| None),
                 },
@@ -273,13 +273,16 @@ where
             false
         }
         Some(Ok(Err(error))) => task.failed(error, true),
-        Some(Err(timed_out)) if progress.no_streams.load(Relaxed) => {
+        Some(Err((timed_out, _))) if progress.no_streams.load(Relaxed) => {
             // The next connect opens another one, which may lead to another server.
             if let Some(connection) = task.origin.without_streams() {
                 connection.drain(CloseReason::Protocol);
             }
             task.failed(ConnectError::new(Phase::Handshake, NoStreams(timed_out)), false)
         }
-        Some(Err(timed_out)) => task.failed(timed_out.into(), false),
+        Some(Err((timed_out, looks_up))) => {
+            let error = ConnectError::from(timed_out);
+            task.failed(if looks_up { error.advise(Advice::NoAnswer) } else { error }, false)
+        }
     }
 }

@@ -150,9 +150,8 @@ impl<C: Send + 'static> OriginPool<C> {
         let error = |timed_out| {
             over.set(Some(timed_out));
             let attempts = ctx.attempt_log().reports();
-            let looks_up = attempts.is_empty() && connect.timeouts.phase() == Some(Phase::Resolve);
             let error = ConnectError::from(timed_out).with_attempts(attempts);
-            Error::from(if looks_up { error.advise(Advice::NoAnswer) } else { error })
+            Error::from(if connect.looks_up() { error.advise(Advice::NoAnswer) } else { error })
         };
         let now = self.shared.runtime.now();
         self.step(|machine, tables| {

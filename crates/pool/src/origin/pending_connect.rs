@@ -46,6 +46,13 @@ impl PendingConnect {
         (self.timeouts.phase(), self.attempts.get().map(AttemptLog::reports).unwrap_or_default())
     }
 
+    /// Whether it waits for a lookup, and has had no address to try.
+    #[cold]
+    pub(crate) fn looks_up(&self) -> bool {
+        let (phase, attempts) = self.progress();
+        phase == Some(Phase::Resolve) && attempts.is_empty()
+    }
+
     /// The last request that waited for it has left, as this limit of its own is over. Under the lock of its origin.
     pub(crate) fn set_left_by(&self, timed_out: TimedOut) {
         *lock(&self.left_by) = Some(Box::new(timed_out));

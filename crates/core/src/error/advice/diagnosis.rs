@@ -19,6 +19,7 @@ impl Advice {
             Cause::Request(RequestError::Origin(_) | RequestError::Uri(_)) => Self::Url,
             Cause::Request(_) | Cause::RequestBody(_) => Self::Request,
             Cause::TimedOut(limit) => match limit.phase {
+                Phase::Acquire | Phase::Handshake if error.phase() == Phase::Handshake => Self::SlowHandshake,
                 Phase::Acquire => Self::Overloaded,
                 Phase::Call => Self::SlowCall,
                 _ => Self::SlowResponse,
@@ -28,6 +29,10 @@ impl Advice {
             Cause::Protocol(_) => Self::BrokenHttp,
             // As servers of HTTP/1.1 do that don't know what to make of its preface.
             Cause::NoResponse(_) if speaks_http2_in_cleartext(error) => Self::NotHttp2,
+            // It may wait for the rest of what it takes for a request.
+            Cause::Unresponsive(_) if error.phase() == Phase::Handshake && speaks_http2_in_cleartext(error) => {
+                Self::NotHttp2
+            }
             Cause::NoResponse(_) | Cause::ConnectionClosed(CloseReason::PeerFin) => Self::NoResponse,
             // A reset is such an end too. While a request is sent it may be an answer to what is sent.
             Cause::Io(_) if error.phase() == Phase::Body => Self::Incomplete,
@@ -48,7 +53,7 @@ impl Advice {
             (Self::SelfSigned | Self::UnknownIssuer | Self::MissingIntermediate | Self::WrongName, Some(_)) => {
                 Self::ProxyCertificate
             }
-            (Self::NotTls, Some(_)) => Self::NotThatProxy,
+            (Self::NotTls | Self::TlsEnded, Some(_)) => Self::NotThatProxy,
             (advice, _) => advice,
         })
     }
@@ -79,6 +84,7 @@ impl Advice {
             Some(Phase::Tcp) if error.endpoint().is_some_and(is_of_any_link) && is_invalid(error.behind()) => {
                 Some(Self::LinkLocal)
             }
+            Some(Phase::Tcp) if matches!(error.endpoint(), Some(Endpoint::Unix(_))) => of_unix_socket(error.behind()),
             Some(Phase::Tcp) => of_socket(error.behind()),
             _ => None,
         }
@@ -113,6 +119,16 @@ fn of_socket(error: &(dyn StdError + 'static)) -> Option<Advice> {
         }
         _ => None,
     })
+}
+
+/// The same of one that has a path.
+fn of_unix_socket(error: &(dyn StdError + 'static)) -> Option<Advice> {
+    use io::ErrorKind::{ConnectionRefused, InvalidInput, NotFound, PermissionDenied};
+    let mut kinds = causes(error).filter_map(|cause| cause.downcast_ref().map(io::Error::kind));
+    // The last is that the path is too long.
+    kinds
+        .any(|kind| matches!(kind, ConnectionRefused | NotFound | PermissionDenied | InvalidInput))
+        .then_some(Advice::UnixSocket)
 }
 
 /// A link-local address without its zone.

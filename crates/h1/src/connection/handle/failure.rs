@@ -126,7 +126,7 @@ where
     }
 }
 
-/// What a peer speaks that doesn't speak HTTP/1.1.
+/// What helps, if more is known than that the response can't be read.
 fn advice(error: &H1Error) -> Option<Advice> {
     match error {
         H1Error::UnaskedHttp2 => Some(Advice::WantsHttp2),
@@ -135,6 +135,7 @@ fn advice(error: &H1Error) -> Option<Advice> {
             Some("HTTP/2") => Advice::WantsHttp2,
             _ => Advice::NotHttp,
         }),
+        H1Error::Head(HeadError::TooLarge { .. } | HeadError::TooManyFields { .. }) => Some(Advice::HeadTooLarge),
         _ => None,
     }
 }
