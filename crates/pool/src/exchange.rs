@@ -9,6 +9,7 @@ pub(crate) mod find;
 pub(crate) mod lease;
 mod queue_entry;
 mod read_timeout;
+mod settings_timeout;
 pub(crate) mod timeouts;
 mod unfinished;
 
@@ -19,6 +20,7 @@ use self::{
     find::{find, find_version},
     lease::{Lease, NotRedeemed},
     queue_entry::QueueEntry,
+    settings_timeout::SettingsTimeout,
     timeouts::ExchangeTimeouts,
     unfinished::UnfinishedExchange,
 };
@@ -32,8 +34,8 @@ use crate::{
 use http::{Request, Response, StatusCode, Version};
 use http_body::{Body as _, SizeHint};
 use skybridge_core::{
-    Acquired, Cause, CloseReason, Connection, Delivery, Error, EventKind, Failed, Found, HttpVersions, NotUsed, Origin,
-    OriginRef, Phase, Rare, RequestOptions, Search, TimedOut, validate_request,
+    Acquired, Capacity, Cause, CloseReason, Connection, Delivery, Error, EventKind, Failed, Found, HttpVersions,
+    NotUsed, Origin, OriginRef, Phase, Rare, RequestOptions, Search, TimedOut, validate_request,
 };
 use std::{
     fmt,
@@ -41,6 +43,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 /// One request on one connection: finds it, waits for it, sends, and hands up the response with the lease in its body.
@@ -289,7 +292,10 @@ where
         // To connect takes no longer, but until the connection is ready it is waited for.
         self.wait();
         match Lease::redeem(granted, origin, C::share) {
-            Ok(lease) => self.acquired(lease, Some(Waited { initiator, joined })),
+            Ok(mut lease) => {
+                self.await_settings(&mut lease);
+                self.acquired(lease, Some(Waited { initiator, joined }));
+            }
             // It was closed between the grant and this poll, or may not be used any more.
             Err(not) => {
                 not_redeemed(&mut self.events, &not);
@@ -298,6 +304,17 @@ where
         }
         *self.queued = None;
         Poll::Ready(Ok(()))
+    }
+
+    /// The limits of connecting go on until the connection's SETTINGS are here.
+    #[cold]
+    fn await_settings(&mut self, lease: &mut Lease<C>) {
+        let (Some(queued), shared) = (&*self.queued, &self.pool.shared) else { return };
+        let waited = Duration::from_nanos(shared.now().0.saturating_sub(queued.waiter.since.0));
+        let timeouts = queued.waiter.context.timeouts.or(&shared.timeouts);
+        if let Some(settings) = SettingsTimeout::of(lease, &timeouts, waited, &*shared.runtime) {
+            ExchangeTimeouts::await_settings(&mut self.timeouts, timeouts, settings);
+        }
     }
 
     #[inline]
@@ -375,11 +392,14 @@ where
     fn poll_unanswered(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<C, B>> {
         let Some(lease) = &mut self.lease else { return Poll::Pending };
         let Some(handle) = lease.handle() else { return Poll::Pending };
-        let sent = handle.sent(cx);
+        let (sent, may_carry) = (handle.sent(cx), handle.capacity());
         if let (None, Some(events)) = (sent, &mut lease.events) {
             events.sent();
         }
         let Some(timeouts) = &mut *self.timeouts else { return Poll::Pending };
+        if let Poll::Ready(over) = timeouts.poll_settings(may_carry != Capacity::Unknown, cx) {
+            return self.end(Failed::lost(Error::of(Delivery::Unknown, Phase::Handshake, Cause::TimedOut(over))));
+        }
         let over = ready!(timeouts.poll_exchange(&*self.pool.shared.runtime, sent, cx));
         self.end(Failed::lost(Error::of(Delivery::Unknown, over.phase, Cause::TimedOut(over))))
     }

@@ -3,7 +3,7 @@ use crate::{
     answers::{Answers, wanted_after},
 };
 use http::{HeaderMap, StatusCode};
-use skybridge_core::{Asked, Asking, Cause, ConnInfo, Deadline, Delivery, Error, Observe, Runtime};
+use skybridge_core::{Asked, Asking, Cause, ConnInfo, Deadline, Delivery, Error, Observe, Phase, Runtime};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -108,6 +108,8 @@ impl Policy {
             Delivery::Unknown if matches!(error.cause(), Cause::Stale(_)) && self.may_be_repeated(&head) => {
                 retry_on_another_connection(&mut counts.dead, MAX_DEAD, earlier, error)
             }
+            // Its handshake took too long, and there is nobody else to ask: that is as any step of connecting.
+            Delivery::Unknown if is_silent_from_the_start(error) && is_only_one(error) => None,
             Delivery::Unknown if self.may_be_repeated(&head) => {
                 let most = if is_lost(error) { MAX_LOST } else { MAX_UNKNOWN };
                 self.budgeted(counts, now, |counts| use_up(&mut counts.unknown, most))
@@ -203,6 +205,16 @@ fn retry_on_another_connection(counter: &mut u8, most: u8, earlier: &[Error], er
 /// Whether the connection was lost, and the peer has not said why.
 fn is_lost(error: &Error) -> bool {
     matches!(error.cause(), Cause::NoResponse(_) | Cause::Io(_))
+}
+
+/// Whether a connection that was made has never been spoken on by its peer, until a limit for that was over.
+fn is_silent_from_the_start(error: &Error) -> bool {
+    error.phase() == Phase::Handshake && matches!(error.cause(), Cause::Unresponsive(_))
+}
+
+/// Whether another connection would be to the same endpoint.
+fn is_only_one(error: &Error) -> bool {
+    error.connection().is_some_and(|info| info.route.endpoints.snapshot().len() < 2)
 }
 
 /// Whether the peer shuts down a connection that works.

@@ -72,11 +72,16 @@ impl Service<Request<()>> for Script {
 }
 
 fn connection() -> Arc<ConnInfo> {
+    connection_to(&[Endpoint::from(([127, 0, 0, 1], 80))])
+}
+
+/// By the first of these.
+fn connection_to(endpoints: &[Endpoint]) -> Arc<ConnInfo> {
     let uri = "http://a.test/".parse().unwrap();
     let key = Key::<Origin>::new(OriginRef::of(&uri).unwrap().to_owned().unwrap(), ConnectOptions::default());
-    let endpoint = Endpoint::from(([127, 0, 0, 1], 80));
+    let endpoint = endpoints[0].clone();
     let target = Target::new(key, Ctx::new(Arc::new(TokioRuntime::current())));
-    let attempt = Route::direct(target, Endpoints::fixed([endpoint.clone()])).attempt(endpoint.clone());
+    let attempt = Route::direct(target, Endpoints::fixed(endpoints.to_vec())).attempt(endpoint.clone());
     ConnInfo::new(&attempt, None, endpoint).freeze(Protocol::Http1)
 }
 
@@ -246,6 +251,25 @@ async fn unknown_if_allows_retries_of_what_may_have_been_processed() {
     assert_eq!(tries(&keyed, [dead(Delivery::Unknown)], request).await, 2);
     assert_eq!(tries(&RetryLayer::safe().any_method(), [dead(Delivery::Unknown)], post()).await, 2);
     assert_eq!(tries(&RetryLayer::unsent().any_method(), [dead(Delivery::Unknown)], post()).await, 1);
+}
+
+/// A peer that never speaks on a new connection is as good as one that can't be connected to.
+#[tokio::test(start_paused = true)]
+async fn who_is_silent_from_the_start_is_not_asked_again_but_another_is() {
+    let [one, other] = [1, 2].map(|last| Endpoint::from(([192, 0, 2, last], 80)));
+    let rows = [
+        (Phase::Handshake, vec![one.clone()], 1),
+        (Phase::Handshake, vec![one.clone(), other], 3),
+        // It has spoken before.
+        (Phase::Wait, vec![one], 3),
+    ];
+    for (phase, endpoints, expected) in rows {
+        let failure = || {
+            let error = Error::of(Delivery::Unknown, phase, Cause::Unresponsive("silent".into()));
+            back(error.on(&connection_to(&endpoints)))
+        };
+        assert_eq!(tries(&RetryLayer::safe(), many(failure), get()).await, expected, "{phase} {endpoints:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

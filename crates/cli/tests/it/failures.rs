@@ -11,13 +11,14 @@ use skybridge_testkit::{
     origin::Origin,
     proxy::ProxyServer,
 };
-use std::{fs, future::pending, net::SocketAddr};
+use std::{fs, future::pending, net::SocketAddr, sync::Arc};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::AbortHandle,
 };
+use tokio_rustls::TlsAcceptor;
 
 /// Serves each connection so, until it is dropped.
 pub(crate) struct Server(pub(crate) SocketAddr, AbortHandle);
@@ -92,6 +93,20 @@ impl Desk {
         Self { ca, folder }
     }
 
+    /// Agrees on HTTP/2 and says nothing more.
+    pub(crate) async fn silent_h2(&self) -> Server {
+        let acceptor = TlsAcceptor::from(Arc::new(self.ca.leaf(["a.test"]).server(&["h2"])));
+        Server::start(move |socket| {
+            let accepting = acceptor.accept(socket);
+            async move {
+                if let Ok(tls) = accepting.await {
+                    while_open(tls).await;
+                }
+            }
+        })
+        .await
+    }
+
     /// Fetches `https://a.test` from there.
     pub(crate) async fn fetch(&self, at: SocketAddr, more: &[&str]) -> Ran {
         let resolve = format!("--resolve=a.test:{}:127.0.0.1", at.port());
@@ -99,6 +114,11 @@ impl Desk {
         let url = format!("https://a.test:{}/path?token=hunter2", at.port());
         skybridge([&resolve, &trust].into_iter().map(String::as_str).chain(more.iter().copied()).chain([&*url])).await
     }
+}
+
+/// Reads until it is closed.
+pub(crate) async fn while_open(mut io: impl AsyncRead + Unpin) {
+    while io.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {}
 }
 
 /// The one line on stderr, with `PORT` for the first of these, `PROXY` for the second, and `DAYS` for a number of days.

@@ -2,11 +2,14 @@
 //! request, and nothing to do that wouldn't help.
 
 use crate::{
-    failures::{Desk, Server, assert_told},
+    failures::{Desk, Server, assert_told, while_open},
     ran::skybridge,
 };
-use skybridge_testkit::dns::{DnsServer, Reply};
-use std::fs;
+use skybridge_testkit::{
+    dns::{DnsServer, Reply},
+    origin::Origin,
+};
+use std::{fs, sync::LazyLock};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -303,4 +306,109 @@ async fn a_peer_that_resets_the_connection_ends_it_as_another_does() {
         97,
         "https://a.test: the tunnel via http://127.0.0.1:PROXY failed: the connection to the proxy failed: connection reset by peer (nothing was sent); check the URL of --proxy: http://, https://, socks4://, socks5://",
     );
+}
+
+/// It takes connections and requests, and never says a word of HTTP/2: that is the end of connecting.
+#[tokio::test]
+async fn a_peer_that_is_silent_to_http2() {
+    let silent = Server::start(while_open).await;
+    let port = silent.0.port();
+    let ran =
+        skybridge(["--http2-prior-knowledge", "--connect-timeout", "0.5", &format!("http://{}/", silent.0)]).await;
+    assert_told(
+        &ran,
+        &[port],
+        28,
+        "http://127.0.0.1:PORT: the peer's SETTINGS did not come within 500ms, the limit for connecting (HTTP/2 on connection 1 to 127.0.0.1:PORT; it may have been processed); check scheme and port: it may speak something else, or a proxy not reach the server; --connect-timeout SECONDS is the limit",
+    );
+    let desk = Desk::new();
+    let tls = desk.silent_h2().await;
+    let ran = desk.fetch(tls.0, &["--connect-timeout", "2"]).await;
+    assert_told(
+        &ran,
+        &[tls.0.port()],
+        28,
+        "https://a.test:PORT: the peer's SETTINGS did not come within 2s, the limit for connecting (HTTP/2 on connection 1 to 127.0.0.1:PORT; it may have been processed); check scheme and port: it may speak something else, or a proxy not reach the server; --connect-timeout SECONDS is the limit",
+    );
+}
+
+/// The limit is on this side.
+#[tokio::test]
+async fn a_head_that_is_too_large() {
+    static LARGE: LazyLock<Vec<u8>> =
+        LazyLock::new(|| [&b"HTTP/1.1 200 OK\r\nx: "[..], &[b'a'; 300_000], b"\r\n\r\n"].concat());
+    static MANY: LazyLock<Vec<u8>> =
+        LazyLock::new(|| [&b"HTTP/1.1 200 OK\r\n"[..], &b"x: a\r\n".repeat(3_000), b"\r\n"].concat());
+    let look =
+        "look at what the server sends, cookies for example; the limit is this program's own, and no flag raises it";
+    for (bytes, why) in [
+        (&LARGE, "the response's head is larger than 262144 bytes"),
+        (&MANY, "the response has more than 2000 headers"),
+    ] {
+        let server = Server::saying(bytes).await;
+        let ran = skybridge([&format!("http://{}/", server.0)]).await;
+        assert_told(&ran, &[server.0.port()], 56, &format!("{AT}{why} ({PLACE}; it may have been processed); {look}"));
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_unix_socket_that_is_not_there_or_that_nobody_listens_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let (none, left) = (folder.path().join("none"), folder.path().join("left"));
+    drop(std::os::unix::net::UnixListener::bind(&left).unwrap());
+    for (path, why) in [(none, "no such file or directory"), (left, "connection refused")] {
+        let path = path.display().to_string();
+        let ran = skybridge(["--unix-socket", &path, "http://a.test/"]).await;
+        let line = format!(
+            "http://a.test: the socket to unix:{path} failed: {why} (nothing was sent); check the path, that the server runs, and that this user may write to the socket"
+        );
+        assert_told(&ran, &[], 7, &line);
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_ends_the_connection_instead_of_a_handshake() {
+    let server = Server::start(|mut socket: TcpStream| async move {
+        let _ = socket.read(&mut [0; 4096]).await;
+        let _ = socket.shutdown().await;
+        while_open(socket).await;
+    })
+    .await;
+    let ran = Desk::new().fetch(server.0, &[]).await;
+    assert_told(
+        &ran,
+        &[server.0.port()],
+        35,
+        "https://a.test:PORT: TLS to 127.0.0.1:PORT failed: the peer closed the connection during the handshake (nothing was sent); check host and port: it may speak no TLS, or know no such host; a proxy or firewall may have cut it off",
+    );
+    let proxy = format!("https://{}", server.0);
+    let ran = skybridge(["-x", &proxy, "https://a.test/"]).await;
+    assert_told(
+        &ran,
+        &[0xffff, server.0.port()],
+        35,
+        "https://a.test: TLS to the proxy https://127.0.0.1:PROXY failed: the peer closed the connection during the handshake (nothing was sent); check the URL of --proxy: http://, https://, socks4://, socks5://",
+    );
+}
+
+/// A URL that can't be read isn't printed: nobody knows where its password is.
+#[tokio::test]
+async fn which_of_several_urls_is_wrong() {
+    let server = Origin::h1().start().await;
+    let good = server.url("/");
+    let why = "the request can't be sent: its URI can't be read: a space at byte 8: percent-encode it; write it as https://host/path, percent-encoded";
+    let rows: [(&[&str], &str); 4] = [
+        (&["http://a b/"], ""),
+        (&[&good, "http://a b/"], "URL 2 of 2: "),
+        (&["http://a b/", &good], "URL 1 of 2: "),
+        (&[&good, &good, "--next", "http://a b/", &good], "URL 3 of 4: "),
+    ];
+    for (urls, which) in rows {
+        let ran = skybridge(urls).await;
+        assert_told(&ran, &[], 3, &format!("{which}{why}"));
+    }
+    let ran = skybridge([&good, "http://[1-/"]).await;
+    assert_eq!(ran.exit, 3);
+    assert!(ran.err.starts_with("skybridge: URL 2 of 2: bad range"), "{}", ran.err);
 }

@@ -64,6 +64,13 @@ impl fmt::Display for What<'_> {
 fn limit(f: &mut fmt::Formatter<'_>, timed_out: TimedOut, error: &Error) -> fmt::Result {
     let limit = Rounded(timed_out.limit);
     match timed_out.phase {
+        // A request was sent on a connection whose handshake never came to its end.
+        Phase::Acquire if error.phase() == Phase::Handshake => {
+            write!(f, "the peer's SETTINGS did not come within {limit}, the limit for connecting")
+        }
+        Phase::Handshake if error.phase() == Phase::Handshake => {
+            write!(f, "the peer's SETTINGS did not come within {limit}")
+        }
         Phase::Acquire => write!(f, "no connection was free within {limit}"),
         Phase::Send => write!(f, "the request could not be sent within {limit}"),
         Phase::Wait => write!(f, "no response came within {limit}"),

@@ -1,3 +1,4 @@
+use super::settings_timeout::SettingsTimeout;
 use crate::shared::Shared;
 use skybridge_core::{Phase, RequestOptions, Runtime, Sleep, TimedOut, Timeouts};
 use std::{
@@ -13,6 +14,8 @@ pub(crate) struct ExchangeTimeouts {
     waiting: Option<Instant>,
     timer: Option<Pin<Box<dyn Sleep>>>,
     sending: Sending,
+    /// Runs beside the other.
+    settings: Option<Box<SettingsTimeout>>,
 }
 
 /// How far a request is that was started.
@@ -39,7 +42,25 @@ impl ExchangeTimeouts {
             return None;
         }
         let timeouts = own.map_or_else(|| shared.timeouts.clone(), |own| own.or(&shared.timeouts));
-        Some(Box::new(Self { timeouts, waiting: None, timer: None, sending: Sending::Started }))
+        Some(Box::new(Self::new(timeouts)))
+    }
+
+    fn new(timeouts: Timeouts) -> Self {
+        Self { timeouts, waiting: None, timer: None, sending: Sending::Started, settings: None }
+    }
+
+    /// Of a request that has waited for its connection, which has not said yet what it may carry.
+    #[cold]
+    pub(super) fn await_settings(of: &mut Option<Box<Self>>, timeouts: Timeouts, settings: SettingsTimeout) {
+        of.get_or_insert_with(|| Box::new(Self::new(timeouts))).settings = Some(Box::new(settings));
+    }
+
+    /// Ready with the limit that is over before the connection has said what it may carry.
+    pub(super) fn poll_settings(&mut self, are_here: bool, cx: &mut Context<'_>) -> Poll<TimedOut> {
+        if are_here {
+            self.settings = None;
+        }
+        self.settings.as_mut().map_or(Poll::Pending, |settings| settings.poll(cx))
     }
 
     /// How long to wait for a connection. The limit on opening one is the connect's business.
@@ -109,7 +130,7 @@ impl ExchangeTimeouts {
     }
 
     pub(crate) fn disarm(&mut self) {
-        self.timer = None;
+        (self.timer, self.settings) = (None, None);
     }
 
     /// Ready when the time is over; never, when none was set.

@@ -2,12 +2,13 @@
 
 use crate::stage::*;
 use skybridge_core::{
-    BoxFuture, ConnectError, Delivery, Phase, Plan, RequestOptions, Route, Target, Timeouts, phase_timeout,
+    Advice, BoxFuture, Cause, ConnectError, Delivery, Phase, Plan, RequestOptions, Route, Span, Target, TimedOut,
+    Timeouts, phase_timeout,
 };
 use skybridge_pool::{PoolConfig, PoolLayer};
 use skybridge_testkit::{
     executor::run_until_idle,
-    fake::{Facts, RoutePlan},
+    fake::{Facts, Peer, RoutePlan},
 };
 use std::{
     sync::{
@@ -355,4 +356,73 @@ async fn many_of_different_minds_each_have_their_own() {
     assert_eq!(world.begun(), 1);
     world.goes_on().await;
     read(done(last).await).await;
+}
+
+/// The connection of a stage that was begun a second ago, whose SETTINGS haven't come.
+async fn unannounced(stage: &Stage) -> Peer<Sent> {
+    let connect = stage.below.connecting().await;
+    let (runtime, start) = (stage.executor.runtime(), stage.executor.runtime().now());
+    tokio::time::sleep(SECOND).await;
+    let end = runtime.now();
+    connect.succeed(Facts::h2_before_settings().amend(move |info| info.timings.set(Phase::Tcp, Span { start, end })))
+}
+
+/// The handshake of HTTP/2 is over when the peer's SETTINGS are here, and a request is sent before.
+#[tokio::test(start_paused = true)]
+async fn limits_of_connecting_hold_until_settings_are_here() {
+    for (phase, ends) in [(Phase::Acquire, 3), (Phase::Handshake, 4)] {
+        for is_own in [true, false] {
+            let (limits, start) = (lets(phase, 3), Instant::now());
+            let (stage, options) = match is_own {
+                true => (Stage::new(PoolConfig::new()), RequestOptions::new().timeouts(limits)),
+                false => (Stage::with(|layer| layer.timeouts(limits)), RequestOptions::new()),
+            };
+            let call = stage.options(SECURE, options);
+            let peer = unannounced(&stage).await;
+            let mut exchange = peer.exchange().await;
+            let error = failed(call).await.error;
+            assert_eq!(start.elapsed().as_secs(), ends, "{phase} {is_own}");
+            assert_eq!((error.phase(), error.delivery()), (Phase::Handshake, Delivery::Unknown));
+            let limit = 3 * SECOND;
+            assert!(matches!(error.cause(), Cause::TimedOut(over) if *over == TimedOut { phase, limit }), "{error:?}");
+            assert_eq!(error.advice(), Some(Advice::SlowHandshake));
+            exchange.cancelled().await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_of_connecting_are_over_with_settings_or_a_response() {
+    for is_announced in [true, false] {
+        let stage = Stage::new(PoolConfig::new());
+        let options = RequestOptions::new().timeouts(lets(Phase::Acquire, 3).read_idle(60 * SECOND));
+        let call = stage.options(SECURE, options);
+        let peer = unannounced(&stage).await;
+        let exchange = peer.exchange().await;
+        if is_announced {
+            peer.set_capacity(5);
+            tokio::time::sleep(20 * SECOND).await;
+            exchange.respond(200, "");
+            read(done(call).await).await;
+        } else {
+            let body = exchange.begin(200);
+            let response = done(call).await;
+            tokio::time::sleep(20 * SECOND).await;
+            drop(body);
+            read(response).await;
+        }
+    }
+}
+
+/// Also where it is the pool's limit that is over, and no request's own.
+#[tokio::test(start_paused = true)]
+async fn a_lookup_that_takes_too_long_is_told_as_one() {
+    let config = || PoolConfig::new().connect_timeout(3 * SECOND);
+    for (phase, advice) in [(Phase::Resolve, Advice::NoAnswer), (Phase::Tcp, Advice::SlowConnect)] {
+        for timeouts in [Timeouts::new(), lets(Phase::Acquire, 2)] {
+            let world = World::with(phase, 1, config(), timeouts);
+            let error = came_back(world.plain()).await;
+            assert_eq!((error.phase(), error.advice()), (Phase::Acquire, Some(advice)), "{error:?}");
+        }
+    }
 }
