@@ -13,14 +13,17 @@ pub struct NoLocalAddress {
     pub remote: IpAddr,
 }
 
-/// A socket can't be given what is configured: no such interface, no right to it, or a system without it. No other
-/// endpoint would be different, so the error is fatal, and nothing was sent.
+/// A socket can't be given what is configured: no such interface or address, no right to it, or a system without it.
+/// Nothing was sent. No other endpoint would be different, so the error is fatal; but for a local address, as there may
+/// be one of the other family.
 #[non_exhaustive]
 pub enum SocketRefused {
     /// It can't be bound to this [interface](crate::Tcp::interface).
     Interface(Box<str>, io::Error),
     /// It can't have this [mark](crate::Tcp::mark).
     Mark(u32, io::Error),
+    /// It can't be bound to this [local address](crate::Tcp::local_address).
+    LocalAddress(IpAddr, io::Error),
 }
 
 impl fmt::Display for NoEndpoint {
@@ -41,6 +44,7 @@ impl fmt::Display for SocketRefused {
             Self::Interface(name, _) => {
                 write!(f, "a socket can't be bound to the interface `{}`", name.escape_default())
             }
+            Self::LocalAddress(addr, _) => write!(f, "a socket can't be bound to the local address {addr}"),
             Self::Mark(mark, _) => write!(f, "a socket can't have the mark {mark:#x}"),
         }
     }
@@ -55,7 +59,7 @@ impl fmt::Debug for SocketRefused {
 impl std::error::Error for SocketRefused {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Interface(_, error) | Self::Mark(_, error) => Some(error),
+            Self::Interface(_, error) | Self::Mark(_, error) | Self::LocalAddress(_, error) => Some(error),
         }
     }
 }

@@ -106,7 +106,11 @@ impl Options {
         if self.fast_open && may_repeat {
             set_fast_open(&socket);
         }
-        Ok(self.prepare(socket, local)?)
+        if let Some(local) = local {
+            let bound = socket.bind(&SocketAddr::new(local, 0).into());
+            bound.map_err(|error| ConnectError::new(Phase::Tcp, SocketRefused::LocalAddress(local, error)))?;
+        }
+        Ok(self.prepare(socket)?)
     }
 
     /// Where the socket's packets go. To go on without that could send them where they must not be seen.
@@ -120,11 +124,8 @@ impl Options {
         Ok(())
     }
 
-    fn prepare(&self, socket: Socket, local: Option<IpAddr>) -> io::Result<TcpSocket> {
+    fn prepare(&self, socket: Socket) -> io::Result<TcpSocket> {
         socket.set_nonblocking(true)?;
-        if let Some(local) = local {
-            socket.bind(&SocketAddr::new(local, 0).into())?;
-        }
         if let Some(keep_alive) = self.keep_alive {
             socket.set_tcp_keepalive(&keep_alive.to_socket2())?;
         }

@@ -174,6 +174,17 @@ async fn sockets_are_bound_to_the_local_address() {
     assert_eq!(listener.accept().await.unwrap().1.ip(), local);
 }
 
+/// Another endpoint may be of the other family, and so have another local address.
+#[tokio::test]
+async fn a_local_address_that_is_not_ours_is_named() {
+    let (_listener, addr) = listener().await;
+    let local = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    let error =
+        Tcp::new().local_address(local).oneshot(route([]).attempt(fixtures::endpoint(&addr))).await.unwrap_err();
+    let Some(SocketRefused::LocalAddress(refused, _)) = error.source_as() else { panic!("{error:?}") };
+    assert_eq!((*refused, error.is_fatal()), (local, false));
+}
+
 #[tokio::test]
 async fn with_a_local_address_of_the_other_family_no_socket_leaves() {
     let (_listener, addr) = listener().await;
