@@ -132,7 +132,10 @@ fn how_an_exchange_ended() {
         (Error::of(Delivery::Unknown, Phase::Send, Cause::Io("reset".into())), None),
         (exchange(Cause::Exchange("it".into())), None),
         (exchange(Cause::GoAway(GoAway::new(ErrorCode(11), "calm"))), None),
+        (exchange(Cause::GoAway(GoAway::new(ErrorCode(13), "old"))), Some(Advice::WantsHttp1)),
         (exchange(Cause::Reset(Reset::by_peer(ErrorCode(2), "it"))), None),
+        (exchange(Cause::Reset(Reset::by_peer(ErrorCode(13), "old"))), Some(Advice::WantsHttp1)),
+        (exchange(Cause::Reset(Reset::by_us(ErrorCode(13), "old"))), None),
         (exchange(stale), None),
     ]);
 }

@@ -65,8 +65,8 @@ impl fmt::Display for H2Error {
         f.write_str(match self {
             Self::Protocol(error) if error.is_reset() && error.is_remote() => "the peer reset the stream",
             Self::Protocol(error) if error.is_reset() && is_malformed(error) => {
-                "the stream was reset for what the peer sent on it: a malformed field, or a body of another length (the h2 \
-                 crate doesn't say which)"
+                "the stream was reset for what the peer sent on it: a malformed field, a head that is too large, or a body of \
+                 another length (the h2 crate doesn't say which)"
             }
             Self::Protocol(error) if error.is_reset() => "the stream was reset",
             Self::Protocol(error) if error.is_go_away() && error.is_remote() => "the peer sent GOAWAY",

@@ -47,7 +47,7 @@ impl CallLimit {
 
     /// The error of a response's body.
     pub(crate) fn error(&self) -> Error {
-        Error::of(Delivery::Unknown, Phase::Call, Cause::TimedOut(self.timed_out()))
+        Error::of(Delivery::Unknown, Phase::Call, Cause::TimedOut(self.timed_out())).during(Phase::Body)
     }
 
     /// What it is as an error.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// | `resolve` | 15 s | route | unsent |
 /// | `attempt` (one TCP connect) | 10 s | race | unsent; the next endpoint is tried |
 /// | `tunnel`, `tls`, `handshake` | 10 s each | their layer | unsent; the next route is tried |
-/// | `connect` (plan and connect together) | 30 s | pool | unsent |
+/// | `connect` (plan and connect together) | 30 s | pool | unsent; unknown while HTTP/2's SETTINGS are waited for |
 /// | `pool_wait` (waiting for a connection, until it is ready) | no limit | pool | unsent |
 /// | `write_idle` (between two pieces of the request that are taken) | that of `response_head` | pool | unknown |
 /// | `response_head` (from the request's end to the response's head) | no limit | pool | unknown |

@@ -87,6 +87,8 @@ pub enum Advice {
     NotHttp2,
     /// HTTP/1.1 was spoken to a port that speaks HTTP/2.
     WantsHttp2,
+    /// The server wants HTTP/1.1 for what was asked by HTTP/2.
+    WantsHttp1,
     /// What answers speaks no HTTP.
     NotHttp,
     /// What answers speaks HTTP, and breaks its rules.
@@ -135,7 +137,7 @@ const fn row(key: &'static str, means: &'static str, in_code: &'static str, on_c
 
 impl Advice {
     /// All of them, in the order of a request's trip.
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 55] = [
         Self::Url,
         Self::Request,
         Self::NoSuchName,
@@ -174,6 +176,7 @@ impl Advice {
         Self::WantsTls,
         Self::NotHttp2,
         Self::WantsHttp2,
+        Self::WantsHttp1,
         Self::NotHttp,
         Self::BrokenHttp,
         Self::HeadTooLarge,
@@ -421,6 +424,12 @@ impl Advice {
                 "The server speaks HTTP/2 in cleartext and nothing else.",
                 "speak it at once: `ConnectOptions::http_versions(HttpVersions::Http2)`",
                 "speak it at once: --http2-prior-knowledge",
+            ),
+            Self::WantsHttp1 => row(
+                "wants_http1",
+                "The server wants HTTP/1.1 for this request (HTTP_1_1_REQUIRED), as for a certificate of the client.",
+                "ask for it: `ConnectOptions::http_versions(HttpVersions::Http1)`",
+                "ask for it: --http1.1",
             ),
             Self::NotHttp => {
                 row("not_http", "What answers at this port speaks no HTTP/1.x.", "check the port", "check the port")

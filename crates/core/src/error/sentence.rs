@@ -40,7 +40,9 @@ fn delivery(error: &Error) -> Option<&'static str> {
         (Delivery::Unsent, _) => "nothing was sent",
         (Delivery::Refused, false) => "it was refused unprocessed",
         (Delivery::Refused, true) => "an earlier try was refused unprocessed",
-        (Delivery::Unknown, false) if error.phase() == Phase::Body => "the response had begun",
+        (Delivery::Unknown, false) if error.phase() == Phase::Body || error.0.during == Some(Phase::Body) => {
+            "the response had begun"
+        }
         (Delivery::Unknown, false) => "it may have been processed",
         (Delivery::Unknown, true) => "an earlier try may have been processed",
     })
@@ -105,6 +107,11 @@ fn because(f: &mut fmt::Formatter<'_>, cause: &Cause, phase: Phase) -> fmt::Resu
             write!(f, "the peer ended TLS {}", while_in(phase))?;
             alert.meaning().map_or(Ok(()), |meaning| write!(f, ": {meaning}"))?;
             return write!(f, " (TLS alert {})", alert.name());
+        }
+        // Who has done it, and not by whom it is known.
+        Cause::Reset(reset) if !reset.is_by_peer() => {
+            let said = cause.source().map(ToString::to_string).unwrap_or_default();
+            return write!(f, "{said} ({})", reset.code());
         }
         // What is behind them says it once more.
         Cause::NoResponse(_) | Cause::GoAway(_) | Cause::Reset(_) => return write!(f, "{cause}"),

@@ -2,8 +2,8 @@
 
 use super::Advice;
 use crate::{
-    CloseReason, ConnectError, EgressReason, EgressRefused, Endpoint, Error, OriginError, Outcome, Phase, Protocol,
-    RequestError, TlsAlert,
+    CloseReason, ConnectError, EgressReason, EgressRefused, Endpoint, Error, ErrorCode, OriginError, Outcome, Phase,
+    Protocol, RequestError, TlsAlert,
     error::{cause::Cause, causes::causes},
 };
 use std::{error::Error as StdError, io, net::SocketAddr};
@@ -40,6 +40,8 @@ impl Advice {
             // It speaks first, as servers of SSH or SMTP do.
             Cause::ConnectionClosed(CloseReason::Unsolicited) => Self::NotHttp,
             Cause::Incomplete(_) => Self::Incomplete,
+            Cause::Reset(reset) if reset.is_by_peer() && wants_http1(reset.code()) => Self::WantsHttp1,
+            Cause::GoAway(goaway) if wants_http1(goaway.code()) => Self::WantsHttp1,
             _ => return None,
         })
     }
@@ -104,6 +106,11 @@ fn is_past_tcp(error: &ConnectError) -> bool {
         }),
         _ => false,
     }
+}
+
+/// HTTP_1_1_REQUIRED (RFC 9113, section 7).
+fn wants_http1(code: ErrorCode) -> bool {
+    code == ErrorCode(0xd)
 }
 
 fn speaks_http2_in_cleartext(error: &Error) -> bool {
