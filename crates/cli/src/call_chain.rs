@@ -27,7 +27,7 @@ use http_body::Body as _;
 use skybridge::types::sync::Mutex;
 use skybridge::{
     Body, Cause, Delivery, Error, OnInformational, Phase, RequestBody, ResponseExt, Timeouts,
-    types::{CallId, TimedOut},
+    types::{CallId, OriginRef, TimedOut},
 };
 use std::{
     future::{Future, poll_fn},
@@ -306,9 +306,26 @@ impl<'a> CallChain<'a> {
             let Some(timer) = &mut timer else { return Poll::Pending };
             ready!(timer.as_mut().poll(cx));
             let timed_out = TimedOut { phase: Phase::Call, limit };
-            Poll::Ready(Err(CallError::Stack(Error::of(Delivery::Unknown, Phase::Call, Cause::TimedOut(timed_out)))))
+            let error = Error::of(Delivery::Unknown, Phase::Call, Cause::TimedOut(timed_out));
+            Poll::Ready(Err(CallError::Stack(self.placed(error))))
         })
         .await
+    }
+
+    /// Says of whom the current call has asked, and how far that has come.
+    fn placed(&self, mut error: Error) -> Error {
+        let state = self.state();
+        let url = state.current.url.parse::<Uri>().ok();
+        if let Some(origin) = url.and_then(|url| OriginRef::of(&url).ok()?.to_owned().ok()) {
+            error = error.to(&origin);
+        }
+        if state.current.status.is_some() {
+            error = error.during(Phase::Body);
+        }
+        match &state.current.info {
+            Some(info) => error.on(info),
+            None => error,
+        }
     }
 
     /// How many bytes of the current body have arrived.

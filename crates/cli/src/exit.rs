@@ -51,6 +51,8 @@ impl Exit {
     pub(crate) const ECH: Self            = Self(101);
     /// As a shell says of what SIGINT ended.
     pub(crate) const INTERRUPTED: Self    = Self(130);
+    /// And of what SIGTERM did.
+    pub(crate) const TERMINATED: Self     = Self(143);
 }
 
 impl From<Exit> for ExitCode {

@@ -43,9 +43,9 @@ impl Fault {
             Phase::Call | Phase::Acquire => last_phase.or(Some(Phase::Acquire)),
             phase => Some(phase),
         };
-        let processed = match (error.delivery(), error.phase()) {
+        let processed = match (error.delivery(), phase) {
             (Delivery::Unsent | Delivery::Refused, _) => "no",
-            (_, Phase::Body) => "yes",
+            (_, Some(Phase::Body)) => "yes",
             _ => "maybe",
         };
         let chain: Vec<_> = chain(error).map(ToString::to_string).collect();

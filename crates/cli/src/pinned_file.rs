@@ -8,16 +8,16 @@ use std::{fs, io, path::Path};
 ///
 /// # Errors
 /// When there is none: then no peer can have it (90).
-pub(crate) fn pin(path: &Path) -> Result<Pin, StartError> {
+pub(crate) fn pin(flag: &str, path: &Path) -> Result<Pin, StartError> {
     let told = |why: &dyn std::fmt::Display, nearest: String| {
-        unreadable(path, format_args!("{why}; nearest: {nearest}"), Exit::PIN)
+        unreadable(flag, path, format_args!("{why}; nearest: {nearest}"), Exit::PIN)
     };
     match fs::read(path) {
         Ok(key) => Pin::of_public_key(&key).map_err(|error| told(&error, how_to_make(&key, path))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(told(&"it is neither a file nor hashes, which begin with sha256//", "sha256//BASE64".to_owned()))
         }
-        Err(error) => Err(unreadable(path, &error, Exit::PIN)),
+        Err(error) => Err(unreadable(flag, path, &error, Exit::PIN)),
     }
 }
 

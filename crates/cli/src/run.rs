@@ -20,6 +20,7 @@ use crate::{
     watchdog::{self, OUTPUT_TIMEOUT},
     write_out::Format,
 };
+use http::StatusCode;
 use skybridge::types::sync::Mutex;
 use skybridge::{
     TokioRuntime,
@@ -42,6 +43,8 @@ struct Reporter {
     reports_to_stdout: bool,
     timelines: Option<Timelines>,
     exit: Mutex<Exit>,
+    /// Why the report isn't whole.
+    unreported: Mutex<Option<String>>,
 }
 
 /// A part of the command line: its URLs are fetched in order.
@@ -81,17 +84,17 @@ pub(crate) async fn run(parts: Vec<Part>) -> Result<Exit, StartError> {
             // The signal is waited for before anything begins: until then it would end the program without a word.
             biased;
             // Told before anything is dropped: what hangs is shown as it is.
-            Ok(()) = tokio::signal::ctrl_c(), if reporter.tells_what_runs() => {
-                Some(interrupt(&parts, &reporter).await)
+            Some(exit) = asked_to_end(), if reporter.tells_what_runs() => {
+                Some((exit, interrupt(&parts, &reporter).await))
             }
             () = &mut fetching => None,
         }
     };
-    if let Some(written) = interrupted {
-        return written.map_or_else(|why| Err(StartError(Exit::WRITE, why)), |()| Ok(Exit::INTERRUPTED));
+    if let Some((exit, written)) = interrupted {
+        return written.map_or_else(|why| Err(StartError(Exit::WRITE, why)), |()| Ok(exit));
     }
     let written = reporter.timelines.as_ref().map_or(Ok(()), |timelines| timelines.finish(false));
-    let written = written.and(write_cookies(&parts).await);
+    let written = written.and(write_cookies(&parts).await).and(reporter.is_reported());
     close(parts).await;
     match written {
         Err(why) if reporter.exit() == Exit::OK => Err(StartError(Exit::WRITE, why)),
@@ -104,13 +107,27 @@ pub(crate) async fn run(parts: Vec<Part>) -> Result<Exit, StartError> {
     }
 }
 
+/// Ready when a signal comes that asks for the end: somebody's, or that of `timeout` and of who stops services. Never
+/// where there are no signals.
+async fn asked_to_end() -> Option<Exit> {
+    #[cfg(unix)]
+    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        return tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted.ok().map(|()| Exit::INTERRUPTED),
+            terminated = terminated.recv() => terminated.map(|()| Exit::TERMINATED),
+        };
+    }
+    tokio::signal::ctrl_c().await.ok().map(|()| Exit::INTERRUPTED)
+}
+
 /// Reports on the calls that are running. Nobody may read what is written: that ends nothing a second time.
 async fn interrupt(parts: &[Listed], reporter: &Arc<Reporter>) -> Result<(), String> {
     let running: Vec<_> = parts.iter().flat_map(|part| part.shared.running.interrupt()).collect();
     let reporter = Arc::clone(reporter);
     let written = blocking(move || {
         running.iter().for_each(|outcomes| reporter.report_interrupted(outcomes));
-        reporter.timelines.as_ref().map_or(Ok(()), |timelines| timelines.finish(true))
+        let written = reporter.timelines.as_ref().map_or(Ok(()), |timelines| timelines.finish(true));
+        written.and(reporter.is_reported())
     });
     timeout(OUTPUT_TIMEOUT, written).await.ok().and_then(Result::ok).unwrap_or(Ok(()))
 }
@@ -208,6 +225,7 @@ impl Reporter {
             reports_to_stdout: args.diagnostics.reports_to_stdout(),
             timelines: Timelines::of(args, runtime)?,
             exit: Mutex::new(Exit::OK),
+            unreported: Mutex::default(),
         })
     }
 
@@ -248,6 +266,10 @@ impl Reporter {
         }
     }
 
+    fn is_reported(&self) -> Result<(), String> {
+        self.unreported.lock().take().map_or(Ok(()), Err)
+    }
+
     fn tells_what_runs(&self) -> bool {
         self.timelines.is_some() || self.report.is_some()
     }
@@ -268,7 +290,10 @@ impl Reporter {
             && let Ok(line) = serde_json::to_string(line)
         {
             let mut report = report.lock();
-            let _ = writeln!(report, "{}", clean_json(&line)).and_then(|()| report.flush());
+            if let Err(error) = writeln!(report, "{}", clean_json(&line)).and_then(|()| report.flush()) {
+                let why = format!("({}) --report: {error}", Exit::WRITE);
+                self.unreported.lock().get_or_insert(why);
+            }
         }
     }
 
@@ -286,6 +311,11 @@ impl Reporter {
                 Some(from) => format!("{fault}; a redirect of {from} led there"),
                 None => fault.to_string(),
             },
+            // Nobody else answers so.
+            (None, Some(status)) if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => format!(
+                "({}) {}: the proxy wants credentials, or others (407); --proxy-user USER:PASSWORD",
+                outcome.exit, outcome.url
+            ),
             (None, Some(status)) => {
                 let reason = outcome.reason.as_deref().or(status.canonical_reason()).unwrap_or_default();
                 format!("({}) {} answered {} {reason}", outcome.exit, outcome.url, status.as_u16())

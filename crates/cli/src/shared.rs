@@ -83,8 +83,10 @@ impl Shared {
         jar: &Arc<Jar>,
     ) -> Result<Self, StartError> {
         let secrets = Secrets::of(&args);
-        let unread =
-            |(path, error): (PathBuf, io::Error)| StartError(Exit::READ_FILE, format!("{}: {error}", path.display()));
+        let unread = |(path, error): (PathBuf, io::Error)| {
+            let (exit, path) = (Exit::READ_FILE, path.display());
+            StartError(exit, format!("({exit}) {path}, which is to be sent: {error}"))
+        };
         let format = args.diagnostics.write_out.as_deref().map(Format::read).transpose()?;
         let data = Payload::of(&args.data).map_err(unread)?;
         let query = payload::query(&args.data).map_err(unread)?;

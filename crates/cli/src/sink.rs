@@ -68,7 +68,21 @@ impl Sink {
         if let Self::File(_, path) = self { Some(path) } else { None }
     }
 
+    /// # Errors
+    /// With the name of what can't be written to.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.written(bytes).map_err(|error| self.named(&error))
+    }
+
+    fn named(&self, error: &io::Error) -> io::Error {
+        let name = match self {
+            Self::File(_, path) => path.display().to_string(),
+            _ => "stdout".to_owned(),
+        };
+        io::Error::new(error.kind(), format!("{name}: {error}"))
+    }
+
+    fn written(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             // As with curl, a zero byte makes the difference: text of any encoding but UTF-16 has none.
             Self::Terminal if bytes.contains(&0) => Err(io::Error::other(
@@ -84,11 +98,14 @@ impl Sink {
         }
     }
 
+    /// # Errors
+    /// As [`write`](Self::write).
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        match self {
+        let flushed = match self {
             Self::Stdout | Self::Terminal => io::stdout().lock().flush(),
             Self::File(file, _) => file.flush(),
             Self::Nowhere => Ok(()),
-        }
+        };
+        flushed.map_err(|error| self.named(&error))
     }
 }

@@ -25,6 +25,8 @@ const CRL: &str = "list of revoked certificates";
 
 /// The settings of one of the two.
 struct TlsSettings<'a> {
+    /// What the names of its flags begin with.
+    flags: &'static str,
     cacert: Option<&'a Path>,
     capath: Option<&'a Path>,
     crlfile: Option<&'a Path>,
@@ -53,6 +55,8 @@ struct OurFiles<'a> {
     cert: &'a Path,
     cert_type: Encoding,
     key: &'a Path,
+    /// Which flag names it.
+    key_flag: &'static str,
     key_type: Encoding,
 }
 
@@ -61,13 +65,14 @@ struct OurFiles<'a> {
 pub(crate) fn origins(args: &Args) -> Result<TlsLayer, StartError> {
     let tls = &args.tls;
     let settings = TlsSettings {
+        flags: "--",
         cacert: tls.cacert.as_deref(),
         capath: tls.capath.as_deref(),
         crlfile: tls.crlfile.as_deref(),
         cert_status: tls.cert_status,
         insecure: tls.insecure,
         cert: identity((&tls.cert, tls.cert_type), (&tls.key, tls.key_type)),
-        every_leaf: hashes(&tls.pinnedpubkey)?,
+        every_leaf: hashes("--pinnedpubkey", &tls.pinnedpubkey)?,
         pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
         report_only: tls.pin_report_only,
         versions: versions(args)?,
@@ -96,13 +101,14 @@ fn system(args: &Args) -> TlsLayer {
 pub(crate) fn proxies(args: &Args) -> Result<TlsConnector, StartError> {
     let tls = &args.tls;
     let settings = TlsSettings {
+        flags: "--proxy-",
         cacert: tls.proxy_cacert.as_deref(),
         capath: None,
         crlfile: tls.proxy_crlfile.as_deref(),
         cert_status: false,
         insecure: tls.proxy_insecure,
         cert: identity((&tls.proxy_cert, tls.proxy_cert_type), (&tls.proxy_key, tls.proxy_key_type)),
-        every_leaf: hashes(&tls.proxy_pinnedpubkey)?,
+        every_leaf: hashes("--proxy-pinnedpubkey", &tls.proxy_pinnedpubkey)?,
         pins: Vec::new(),
         report_only: false,
         versions: None,
@@ -139,17 +145,18 @@ type Given<'a> = (&'a Option<PathBuf>, Option<Encoding>);
 fn identity<'a>((cert, cert_type): Given<'a>, (key, key_type): Given<'a>) -> Option<OurFiles<'a>> {
     let (cert, cert_type) = (cert.as_deref()?, cert_type.unwrap_or_default());
     // What is in one file is of one encoding: DER has no room for both.
-    let (key, key_type) = key.as_deref().map_or((cert, cert_type), |key| (key, key_type.unwrap_or_default()));
-    Some(OurFiles { cert, cert_type, key, key_type })
+    let (key_flag, key, key_type) =
+        key.as_deref().map_or(("cert", cert, cert_type), |key| ("key", key, key_type.unwrap_or_default()));
+    Some(OurFiles { cert, cert_type, key, key_flag, key_type })
 }
 
 /// # Errors
 /// When a file has no public key: then no peer can have it (90).
-fn hashes(given: &Option<Hashes>) -> Result<Vec<String>, StartError> {
+fn hashes(flag: &str, given: &Option<Hashes>) -> Result<Vec<String>, StartError> {
     match given {
         None => Ok(Vec::new()),
         Some(Hashes::Listed(hashes)) => Ok(hashes.clone()),
-        Some(Hashes::File(path)) => Ok(vec![pinned_file::pin(path)?.to_string()]),
+        Some(Hashes::File(path)) => Ok(vec![pinned_file::pin(flag, path)?.to_string()]),
     }
 }
 
@@ -157,6 +164,7 @@ impl<'a> TlsSettings<'a> {
     fn of_dns_servers(args: &'a Args, insecure: bool) -> Self {
         let tls = &args.tls;
         Self {
+            flags: "--",
             cacert: tls.cacert.as_deref(),
             capath: tls.capath.as_deref(),
             crlfile: tls.crlfile.as_deref(),
@@ -183,7 +191,7 @@ impl<'a> TlsSettings<'a> {
         if !trusts && !pins && !writes && self.cert.is_none() && self.versions.is_none() && self.ech_keys.is_none() {
             return Ok(None);
         }
-        let (cacert, crlfile) = (self.cacert, self.crlfile);
+        let (cacert, crlfile, flags) = (self.cacert, self.crlfile, self.flags);
         let mut builder = TlsConfig::builder();
         if self.cacert.is_some() || self.capath.is_some() {
             builder = builder.roots(Roots::Given(Vec::new()));
@@ -192,7 +200,7 @@ impl<'a> TlsSettings<'a> {
             }
         }
         if let Some(file) = self.crlfile {
-            builder = builder.crl_pem(&read(file, Exit::CRL)?).crl_required(true);
+            builder = builder.crl_pem(&read(&format!("{flags}crlfile"), file, Exit::CRL)?).crl_required(true);
         }
         if self.cert_status {
             builder = builder.require_staple(true);
@@ -201,8 +209,9 @@ impl<'a> TlsSettings<'a> {
             builder = builder.insecure();
         }
         if let Some(ours) = &self.cert {
-            let chain = ours.cert_type.certificate(read_ours(ours.cert)?);
-            builder = builder.client_auth_pem(&chain, &ours.key_type.key(read_ours(ours.key)?));
+            let chain = ours.cert_type.certificate(read_ours(&format!("{flags}cert"), ours.cert)?);
+            let key = ours.key_type.key(read_ours(&format!("{flags}{}", ours.key_flag), ours.key)?);
+            builder = builder.client_auth_pem(&chain, &key);
         }
         let pinned =
             pinned(&self.every_leaf, &self.pins).map_err(|error| refused(None, &TlsConfigError::Pin(error)))?;
@@ -223,27 +232,29 @@ impl<'a> TlsSettings<'a> {
         builder.build().map(Some).map_err(|error| {
             let file = match &error {
                 TlsConfigError::Pem { what: KEY, .. } | TlsConfigError::Key(_) | TlsConfigError::EncryptedKey => {
-                    self.cert.as_ref().map(|ours| ours.key)
+                    self.cert.as_ref().map(|ours| (ours.key_flag, ours.key))
                 }
                 TlsConfigError::Pem { what: CERT, .. } | TlsConfigError::Identity(_) => {
-                    self.cert.as_ref().map(|ours| ours.cert)
+                    self.cert.as_ref().map(|ours| ("cert", ours.cert))
                 }
-                TlsConfigError::Pem { what: CRL, .. } | TlsConfigError::Crl { .. } => crlfile,
+                TlsConfigError::Pem { what: CRL, .. } | TlsConfigError::Crl { .. } => {
+                    crlfile.map(|file| ("crlfile", file))
+                }
                 // Of a folder, what can't be used was left out before.
-                TlsConfigError::Pem { .. } | TlsConfigError::Root { .. } => cacert,
+                TlsConfigError::Pem { .. } | TlsConfigError::Root { .. } => cacert.map(|file| ("cacert", file)),
                 _ => None,
             };
-            refused(file, &error)
+            refused(file.map(|(flag, file)| (format!("{flags}{flag}"), file)), &error)
         })
     }
 
     fn roots(&self) -> Result<Vec<Vec<u8>>, StartError> {
         let mut roots = Vec::new();
         if let Some(file) = self.cacert {
-            roots.push(read(file, Exit::ROOTS)?);
+            roots.push(read(&format!("{}cacert", self.flags), file, Exit::ROOTS)?);
         }
         if let Some(folder) = self.capath {
-            let files = folder_of_pems(folder).map_err(|error| unreadable(folder, &error, Exit::ROOTS))?;
+            let files = folder_of_pems(folder).map_err(|error| unreadable("--capath", folder, &error, Exit::ROOTS))?;
             roots.extend(files.into_iter().filter(|(path, pem)| self.is_usable(path, pem)).map(|(_, pem)| pem));
         }
         Ok(roots)
@@ -268,7 +279,7 @@ fn pinned(every_leaf: &[String], pins: &[(&str, &str)]) -> Result<Pins, PinError
     pins.iter().try_fold(leaves, |all, (pattern, pin)| all.pin(pattern, pin))
 }
 
-fn refused(file: Option<&Path>, error: &TlsConfigError) -> StartError {
+fn refused(file: Option<(String, &Path)>, error: &TlsConfigError) -> StartError {
     let exit = match error {
         TlsConfigError::Pem { what: CERT | KEY, .. }
         | TlsConfigError::Key(_)
@@ -281,7 +292,7 @@ fn refused(file: Option<&Path>, error: &TlsConfigError) -> StartError {
         _ => Exit::TLS,
     };
     let der = match error {
-        TlsConfigError::Pem { what, .. } if file.is_some_and(is_der) => match *what {
+        TlsConfigError::Pem { what, .. } if file.as_ref().is_some_and(|(_, file)| is_der(file)) => match *what {
             CERT => "; it looks like DER; nearest: --cert-type DER",
             KEY => "; it looks like DER; nearest: --key-type DER",
             CRL => "; it looks like DER; nearest: PEM, by `openssl crl -inform DER`",
@@ -289,7 +300,7 @@ fn refused(file: Option<&Path>, error: &TlsConfigError) -> StartError {
         },
         _ => "",
     };
-    let file = file.map(|file| file.display().to_string());
+    let file = file.map(|(flag, file)| format!("{flag} {}", file.display()));
     let why: Vec<_> = file.into_iter().chain(chain(error).map(ToString::to_string)).collect();
     StartError(exit, format!("({exit}) {}{der}", why.join(": ")))
 }

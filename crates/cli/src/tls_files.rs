@@ -22,22 +22,22 @@ pub(crate) fn folder_of_pems(folder: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)
     Ok(pems)
 }
 
-pub(crate) fn read(path: &Path, exit: Exit) -> Result<Vec<u8>, StartError> {
-    fs::read(path).map_err(|error| unreadable(path, &error, exit))
+pub(crate) fn read(flag: &str, path: &Path, exit: Exit) -> Result<Vec<u8>, StartError> {
+    fs::read(path).map_err(|error| unreadable(flag, path, &error, exit))
 }
 
 /// A certificate or key of ours. curl's `-E FILE:PASSWORD` comes here as one name, so what follows a colon is not shown
 /// unless there is such a file.
-pub(crate) fn read_ours(path: &Path) -> Result<Vec<u8>, StartError> {
+pub(crate) fn read_ours(flag: &str, path: &Path) -> Result<Vec<u8>, StartError> {
     fs::read(path).map_err(|error| match path.to_string_lossy().split_once(':') {
         Some((file, _)) => StartError(
             Exit::IDENTITY,
             format!(
-                "({}) {file}:(not shown): {error}; a password is not read; nearest: a key without one",
+                "({}) {flag} {file}:(not shown): {error}; a password is not read; nearest: a key without one",
                 Exit::IDENTITY
             ),
         ),
-        None => unreadable(path, &error, Exit::IDENTITY),
+        None => unreadable(flag, path, &error, Exit::IDENTITY),
     })
 }
 
@@ -51,6 +51,6 @@ pub(crate) fn is_certificate(pem: &[u8]) -> bool {
     String::from_utf8_lossy(pem).contains("-----BEGIN CERTIFICATE-----")
 }
 
-pub(crate) fn unreadable(path: &Path, error: impl fmt::Display, exit: Exit) -> StartError {
-    StartError(exit, format!("({exit}) {}: {error}", path.display()))
+pub(crate) fn unreadable(flag: &str, path: &Path, error: impl fmt::Display, exit: Exit) -> StartError {
+    StartError(exit, format!("({exit}) {flag} {}: {error}", path.display()))
 }

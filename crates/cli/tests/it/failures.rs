@@ -527,6 +527,6 @@ async fn what_else_keeps_from_the_server() {
     let ran = skybridge(["--interface", "host!192.0.2.1", &format!("http://127.0.0.1:{port}/")]).await;
     let to_do = "; check the network, and --interface; -4 or -6 leaves out the other family";
     let told = told(&ran, &[port]);
-    assert!(told.starts_with("(7) http://127.0.0.1:PORT: TCP to 127.0.0.1:PORT failed: "), "{told}");
+    assert!(told.starts_with("(45) http://127.0.0.1:PORT: TCP to 127.0.0.1:PORT failed: a socket can't be bound to the local address 192.0.2.1: "), "{told}");
     assert!(told.ends_with(&format!("(nothing was sent){to_do}")), "{told}");
 }

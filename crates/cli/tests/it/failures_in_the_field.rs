@@ -3,10 +3,11 @@
 
 use crate::{
     failures::{Desk, Server, assert_told, while_open},
-    ran::skybridge,
+    ran::{reports, skybridge},
 };
 use skybridge_testkit::{
     dns::{DnsServer, Reply},
+    h2::{Peer, code},
     origin::Origin,
 };
 use std::{fs, sync::LazyLock};
@@ -411,4 +412,94 @@ async fn which_of_several_urls_is_wrong() {
     let ran = skybridge([&good, "http://[1-/"]).await;
     assert_eq!(ran.exit, 3);
     assert!(ran.err.starts_with("skybridge: URL 2 of 2: bad range"), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn a_peer_of_http2_that_wants_another_version_or_breaks_its_own_rules() {
+    let server = Server::start(|socket: TcpStream| async move {
+        let mut peer = Peer::accept(socket).await;
+        loop {
+            let request = peer.request().await;
+            match request.fields.get(":path") {
+                Some("/1.1") => peer.reset(request.stream, code::HTTP_1_1_REQUIRED).await,
+                _ => {
+                    peer.headers(request.stream, &[(":status", "200"), ("content-length", "99")], false).await;
+                    peer.data(request.stream, "hello", true).await;
+                }
+            }
+        }
+    })
+    .await;
+    let at = format!("http://{}", server.0);
+    let place = "HTTP/2 on connection 1 to 127.0.0.1:PORT";
+    for (path, line) in [
+        (
+            "/1.1",
+            format!(
+                "{AT}the peer reset the stream (HTTP_1_1_REQUIRED) ({place}; it may have been processed); ask for it: --http1.1"
+            ),
+        ),
+        (
+            "/",
+            format!(
+                "{AT}the stream was reset for what the peer sent on it: a malformed field, a head that is too large, or a body of another length (the h2 crate doesn't say which) (PROTOCOL_ERROR) ({place}; the response had begun)"
+            ),
+        ),
+    ] {
+        let ran = skybridge(["--http2-prior-knowledge", "--no-retry", &format!("{at}{path}")]).await;
+        assert_told(&ran, &[server.0.port()], 92, &line);
+    }
+}
+
+/// `/dev/full` is a disk without space.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_cannot_be_written_is_named() {
+    let server = Server::saying(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").await;
+    let url = format!("http://{}/", server.0);
+    let full = "/dev/full: No space left on device (os error 28)";
+    let whole = format!("{AT}the response could not be written: {full} (the response had begun)");
+    for (flags, line) in [
+        (["-o", "/dev/full"], &*whole),
+        (["-D", "/dev/full"], &whole),
+        (["--report", "/dev/full"], "--report: No space left on device (os error 28)"),
+    ] {
+        let ran = skybridge([&flags[..], &[&url]].concat()).await;
+        assert_told(&ran, &[server.0.port()], 23, line);
+    }
+    // The exit code is that of the URL that failed.
+    let ran = skybridge(["--report", "/dev/full", "-f", "--unix-socket", "/none", "http://a.test/"]).await;
+    assert_eq!((ran.exit, ran.err.lines().count()), (7, 2), "{}", ran.err);
+}
+
+/// Whether it was the limit of the call or of what is above it, the response had begun.
+#[tokio::test]
+async fn a_limit_for_all_that_is_over_within_a_response() {
+    let server = Server::start(|mut socket: TcpStream| async move {
+        let _ = socket.read(&mut [0; 4096]).await;
+        let _ = socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello").await;
+        while_open(socket).await;
+    })
+    .await;
+    let ran = skybridge(["--max-time", "1.5", "--report", "-", &format!("http://{}/", server.0)]).await;
+    let line = format!(
+        "{AT}the call took longer than 1.5s, while the response's body was read ({PLACE}; the response had begun); --max-time SECONDS is the limit"
+    );
+    assert_told(&ran, &[server.0.port()], 28, &line);
+    let error = &reports(&ran)[0]["error"];
+    assert_eq!((&error["phase"], &error["processed"]), (&"body".into(), &"yes".into()));
+}
+
+/// Where a proxy forwards, what it says itself stands in place of an answer.
+#[tokio::test]
+async fn a_proxy_that_forwards_and_wants_credentials() {
+    let proxy =
+        Server::saying(b"HTTP/1.1 407 No\r\nproxy-authenticate: Basic realm=\"a\"\r\ncontent-length: 0\r\n\r\n").await;
+    let ran = skybridge(["-f", "-x", &format!("http://{}", proxy.0), "http://a.test/"]).await;
+    assert_told(
+        &ran,
+        &[],
+        22,
+        "http://a.test/: the proxy wants credentials, or others (407); --proxy-user USER:PASSWORD",
+    );
 }

@@ -158,7 +158,12 @@ async fn a_key_is_pinned_by_a_file_of_it() {
     assert_eq!(origin.requests().len(), 2);
     for value in ["no/such.pem", "sha256/AAAA", "sha1//AAAA"] {
         let ran = desk.run(&origin, "a.test", &["--pinnedpubkey", value]).await;
-        assert_eq!((ran.exit, ran.err.starts_with(&format!("skybridge: (90) {value}: "))), (90, true), "{}", ran.err);
+        assert_eq!(
+            (ran.exit, ran.err.starts_with(&format!("skybridge: (90) --pinnedpubkey {value}: "))),
+            (90, true),
+            "{}",
+            ran.err
+        );
         assert!(ran.err.ends_with("neither a file nor hashes, which begin with sha256//; nearest: sha256//BASE64\n"));
     }
 }

@@ -143,6 +143,24 @@ async fn what_hangs_is_told_as_it_happens_and_drawn_when_it_is_interrupted() {
     assert!(std::fs::read_to_string(svg).unwrap().contains("1 still running"));
 }
 
+/// As `timeout` and who stops services end a program.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_call_that_is_running_at_sigterm_is_in_the_report() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_skybridge"));
+    command.args(["--noproxy", "*", "--report", "-"]).arg(format!("http://{}/", silent.local_addr().unwrap()));
+    let child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut peer = Script::new(silent.accept().await.unwrap().0);
+    peer.request().await;
+    let id = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+    let ended = tokio::time::timeout(Duration::from_secs(120), child.wait_with_output()).await.unwrap().unwrap();
+    assert_eq!(ended.status.code(), Some(143));
+    let report: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!((&report["call"], report["running"].is_string()), (&1.into(), true));
+}
+
 /// One call waits for its answer, one for the body of what it was redirected to, and one isn't begun.
 #[tokio::test]
 async fn calls_that_are_running_when_they_are_interrupted_are_in_the_report() {

@@ -392,7 +392,7 @@ async fn roots_that_cannot_be_read_are_exit_77() {
     let cut = desk.file("cut.pem", format!("{0}{0}", desk.ca.pem()).trim_end_matches("E-----\n"));
     let ran = skybridge(["--cacert", cut.to_str().unwrap(), "https://a.test/"]).await;
     let told = format!(
-        "skybridge: (77) {}: root certificate 2 in the PEM can't be read: its END line is missing\n",
+        "skybridge: (77) --cacert {}: root certificate 2 in the PEM can't be read: its END line is missing\n",
         cut.display()
     );
     assert_eq!((ran.exit, ran.err), (77, told));

@@ -11,10 +11,10 @@ async fn a_file_that_is_der_is_told_as_such() {
     let chain = desk.file("chain.pem", &cert.chain_pem()).display().to_string();
     let leaf = desk.file("leaf.der", &*cert.chain()[0]).display().to_string();
     let rows: [(&[&str], i32, &str, &str); 4] = [
-        (&["--cacert", &root], 77, &root, "PEM, by `openssl x509 -inform DER`"),
-        (&["--crlfile", &root], 82, &root, "PEM, by `openssl crl -inform DER`"),
-        (&["--cert", &leaf, "--key", &key], 58, &leaf, "--cert-type DER"),
-        (&["--cert", &chain, "--key", &key], 58, &key, "--key-type DER"),
+        (&["--cacert", &root], 77, &format!("--cacert {root}"), "PEM, by `openssl x509 -inform DER`"),
+        (&["--crlfile", &root], 82, &format!("--crlfile {root}"), "PEM, by `openssl crl -inform DER`"),
+        (&["--cert", &leaf, "--key", &key], 58, &format!("--cert {leaf}"), "--cert-type DER"),
+        (&["--cert", &chain, "--key", &key], 58, &format!("--key {key}"), "--key-type DER"),
     ];
     for (flags, exit, file, nearest) in rows {
         let ran = skybridge([flags, &["https://a.test/"]].concat()).await;
@@ -26,6 +26,28 @@ async fn a_file_that_is_der_is_told_as_such() {
     let junk = desk.file("junk.pem", "0 junk").display().to_string();
     let ran = skybridge(["--cacert", &junk, "https://a.test/"]).await;
     assert!(ran.exit == 77 && ran.err.ends_with("in the PEM\n"), "{}", ran.err);
+}
+
+/// Several flags may name the same file, and several files not be there.
+#[tokio::test]
+async fn a_file_that_is_not_there_is_told_with_its_flag() {
+    let rows: [(&[&str], i32, &str); 10] = [
+        (&["--cacert", "none"], 77, "--cacert none"),
+        (&["--capath", "none"], 77, "--capath none"),
+        (&["--crlfile", "none"], 82, "--crlfile none"),
+        (&["--cert", "none"], 58, "--cert none"),
+        (&["--proxy-cacert", "none", "-x", "https://127.0.0.1:1"], 77, "--proxy-cacert none"),
+        (&["--proxy-cert", "none", "-x", "https://127.0.0.1:1"], 58, "--proxy-cert none"),
+        (&["-d", "@none"], 26, "none, which is to be sent"),
+        (&["-F", "a=@none"], 26, "none, which is to be sent"),
+        (&["-T", "none"], 26, "none, which is to be sent"),
+        (&["-G", "-d", "@none"], 26, "none, which is to be sent"),
+    ];
+    for (flags, exit, what) in rows {
+        let ran = skybridge([flags, &["https://a.test/"]].concat()).await;
+        assert_eq!((ran.exit, ran.err.lines().count()), (exit, 1), "{}", ran.err);
+        assert!(ran.err.starts_with(&format!("skybridge: ({exit}) {what}: ")), "{}", ran.err);
+    }
 }
 
 #[tokio::test]
