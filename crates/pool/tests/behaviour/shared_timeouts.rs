@@ -380,7 +380,8 @@ async fn limits_of_connecting_hold_until_settings_are_here() {
             let call = stage.options(SECURE, options);
             let peer = unannounced(&stage).await;
             let mut exchange = peer.exchange().await;
-            let error = failed(call).await.error;
+            let over = tokio::time::timeout(60 * SECOND, failed(call));
+            let error = over.await.expect("its limit is far behind").error;
             assert_eq!(start.elapsed().as_secs(), ends, "{phase} {is_own}");
             assert_eq!((error.phase(), error.delivery()), (Phase::Handshake, Delivery::Unknown));
             let limit = 3 * SECOND;
