@@ -8,8 +8,8 @@ use std::{iter::successors, sync::Arc};
 pub struct TlsOutline {
     /// The versions of TLS that are offered, the latest first.
     pub versions: Vec<TlsVersion>,
-    /// The [specs](crate::TlsConfigBuilder::specs) in the order in which they would be tried, at least one. Of the first
-    /// are the `versions` above.
+    /// The [specs](crate::TlsConfigBuilder::specs) in the order in which they would be tried, at least one; `versions`
+    /// are those of the first.
     pub specs: Vec<SpecOutline>,
     /// The name that the certificate must be valid for.
     pub name: Arc<str>,
