@@ -1,6 +1,9 @@
 //! What rustls finds wrong, in sentences: its own errors print the names of their variants.
 
-use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible, pki_types::pem};
+use rustls::{
+    AlertDescription, CertificateError, EncryptedClientHelloError, Error, InvalidMessage, PeerIncompatible,
+    pki_types::pem,
+};
 use skybridge_core::TlsAlert;
 use std::{borrow::Cow, fmt::Debug};
 
@@ -28,6 +31,17 @@ pub(crate) fn of_handshake(error: &Error) -> Cow<'static, str> {
         Error::General(text) => text.clone().into(),
         Error::Other(error) => error.to_string().into(),
         other => split(other).into(),
+    }
+}
+
+/// Why keys of Encrypted Client Hello can't be used.
+pub(crate) fn of_ech_keys(error: &Error) -> Cow<'static, str> {
+    match error {
+        Error::InvalidEncryptedClientHello(EncryptedClientHelloError::InvalidConfigList) => "they are malformed".into(),
+        Error::InvalidEncryptedClientHello(EncryptedClientHelloError::NoCompatibleConfig) => {
+            "none of them is of a kind that is known here".into()
+        }
+        other => of_handshake(other),
     }
 }
 

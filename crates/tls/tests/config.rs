@@ -91,6 +91,11 @@ fn the_first_invalid_setting_is_reported() {
 fn no_version_at_all() {
     let built = trusting(&Ca::new("root")).versions(TlsVersion::Tls13..=TlsVersion::Tls12).build();
     assert!(matches!(built, Err(TlsConfigError::Versions(_))), "{built:?}");
+    let said = format!("{:?}", built.unwrap_err());
+    assert_eq!(
+        said,
+        "the cryptography provider doesn't support these TLS versions: no usable cipher suites configured"
+    );
 }
 
 #[tokio::test(start_paused = true)]

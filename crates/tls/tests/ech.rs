@@ -16,7 +16,7 @@ use skybridge_testkit::{
     fixtures,
     origin::{Builder, Origin},
 };
-use skybridge_tls::{TlsConfig, TlsConfigError, TlsError, TlsHandle, TlsLayer, TlsVersion};
+use skybridge_tls::{TlsConfig, TlsConfigBuilder, TlsConfigError, TlsError, TlsHandle, TlsLayer, TlsVersion};
 use std::{
     sync::{
         Arc,
@@ -373,12 +373,21 @@ async fn nothing_is_sent_where_a_name_must_be_encrypted_and_no_keys_are_known() 
 fn keys_that_can_not_be_used_are_no_configuration() {
     let (root, keys) = (Ca::new("root"), EchKeys::new("public.test"));
     let with = |pattern: &str, list: &[u8]| trusting(&root).ech_keys(pattern, list);
-    for list in [&b"no list"[..], UNKNOWN, &[]] {
-        assert!(matches!(with("a.test", list).build(), Err(TlsConfigError::Ech(_))), "{list:?}");
+    let refused = |builder: TlsConfigBuilder, told: &str| {
+        let error = builder.build().unwrap_err();
+        assert!(matches!(error, TlsConfigError::Ech(_)), "{error:?}");
+        assert_eq!(format!("{error:?}"), format!("the keys of Encrypted Client Hello can't be used: {told}"));
+    };
+    for (list, told) in [
+        (&b"no list"[..], "they are malformed"),
+        (&[], "they are malformed"),
+        (UNKNOWN, "none of them is of a kind that is known here"),
+    ] {
+        refused(with("a.test", list), told);
     }
     assert!(matches!(with("*", &keys.list()).build(), Err(TlsConfigError::EchHost(_))));
     let tls12 = with("a.test", &keys.list()).versions(TlsVersion::Tls12..=TlsVersion::Tls12);
-    assert!(matches!(tls12.build(), Err(TlsConfigError::Ech(_))));
+    refused(tls12, "TLS 1.3 is not offered");
 }
 
 #[tokio::test(start_paused = true)]

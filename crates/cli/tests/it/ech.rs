@@ -149,10 +149,10 @@ async fn what_is_no_mode_and_no_keys_is_bad_usage() {
     for (value, says) in [
         ("maybe", "not true, hard, ecl:BASE64, ecl:@FILE, false, grease or true-or-grease"),
         ("ecl:@/nowhere/at/all", "/nowhere/at/all can't be read"),
-        ("ecl:@/dev/null", "can't be used"),
+        ("ecl:@/dev/null", "can't be used: they are malformed\n"),
         ("pn:public.test", "nearest: ecl:BASE64"),
         ("ecl:!", "not base64"),
-        ("ecl:AAAA", "can't be used"),
+        ("ecl:AAAA", "can't be used: they are malformed\n"),
     ] {
         let ran = skybridge(["--ech", value, "https://a.test/"]).await;
         assert_eq!(ran.exit, 2, "{value}: {}", ran.err);

@@ -77,7 +77,7 @@ pub enum Advice {
     TlsEnded,
     /// TLS was spoken to a port that speaks something else.
     NotTls,
-    /// There is no version of TLS, cipher suite or kind of signature that both sides allow.
+    /// There is no version of TLS, cipher suite, key exchange or kind of signature that both sides allow.
     NothingInCommon,
     /// The server speaks TLS, and none of the versions of HTTP that were offered by ALPN.
     NoCommonProtocol,
@@ -397,9 +397,9 @@ impl Advice {
             ),
             Self::NothingInCommon => row(
                 "nothing_in_common",
-                "There is no version of TLS, cipher suite or kind of signature that both sides allow.",
+                "There is no version of TLS, cipher suite, key exchange or kind of signature that both sides allow.",
                 "`TlsConfig::builder().versions(..)` and `specs(..)` say what is allowed; TLS 1.1 and before are never spoken",
-                "--tlsv1.2, --tlsv1.3, --tls-max and --tls-fallback set the versions; TLS 1.1 and before are never spoken",
+                "--tlsv1.2, --tlsv1.3, --tls-max and --tls-fallback set the versions, --ciphers, --tls13-ciphers and --curves the rest; TLS 1.1 and before are never spoken",
             ),
             Self::NoCommonProtocol => row(
                 "no_common_protocol",

@@ -370,7 +370,7 @@ impl TlsAlert {
     /// What the peer means by it, as far as that can be told.
     pub fn meaning(&self) -> Option<&'static str> {
         Some(match self.code {
-            40 => "it accepts none of the versions, cipher suites or signatures that were offered",
+            40 => "it accepts none of the versions, cipher suites, key exchanges or signatures that were offered",
             42 | 43 | 46 | 48 | 49 => "it does not accept the certificate of the client",
             44 => "the certificate of the client was revoked",
             45 => "the certificate of the client has expired",

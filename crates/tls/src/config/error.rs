@@ -125,8 +125,13 @@ impl fmt::Display for TlsConfigError {
             Self::Pin(_) => f.write_str("invalid pin"),
             Self::InsecureFor(_) => f.write_str("certificates would be left unverified for no host"),
             Self::EchHost(_) => f.write_str("keys of Encrypted Client Hello are given for no host"),
-            Self::Ech(_) => f.write_str("the keys of Encrypted Client Hello can't be used"),
-            Self::Versions(_) => f.write_str("the cryptography provider doesn't support these TLS versions"),
+            Self::Ech(error) => {
+                write!(f, "the keys of Encrypted Client Hello can't be used: {}", words::of_ech_keys(error))
+            }
+            Self::Versions(error) => {
+                let why = words::of_handshake(error);
+                write!(f, "the cryptography provider doesn't support these TLS versions: {why}")
+            }
             Self::NoSpec => f.write_str("none of the connection specs speaks TLS"),
             Self::Spec { spec, .. } => write!(f, "the connection spec {spec} can't be used"),
             Self::KeyLog { path, .. } => write!(f, "the key log {} can't be opened", path.display()),
@@ -149,13 +154,14 @@ impl StdError for TlsConfigError {
             Self::NotFips { .. } | Self::NoCrls | Self::CrlsOfPlatform | Self::IntermediatesOfPlatform => None,
             // Their words are this level's: what they print themselves is for programs.
             Self::Root { .. } | Self::Pem { .. } | Self::Crl { .. } | Self::Key(_) | Self::Identity(_) => None,
+            Self::Ech(_) | Self::Versions(_) => None,
             Self::UnreadableRoots(skipped) => skipped.first().map(|first| first as _),
             Self::Spec { source, .. } => Some(source),
             Self::KeyLog { source, .. } => Some(source),
             Self::Pin(error) | Self::EchHost(error) | Self::IdentityHost(error) | Self::InsecureFor(error) => {
                 Some(error)
             }
-            Self::Ech(error) | Self::Versions(error) | Self::Platform(error) => Some(error),
+            Self::Platform(error) => Some(error),
         }
     }
 }
