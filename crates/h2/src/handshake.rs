@@ -120,8 +120,8 @@ impl<B> H2<B> {
     }
 
     /// How long the peer's SETTINGS may take (RFC 9113, section 3.4). Then the connection is closed, and its requests
-    /// fail with [`H2Error::SettingsTimeout`]. `Duration::MAX` is no limit. A pool may end the wait of a request before,
-    /// by what is left of its limits of connecting.
+    /// fail with [`H2Error::SettingsTimeout`]. `Duration::MAX` is no limit. A pool may end the wait of a request
+    /// before, by what is left of its limits of connecting.
     pub fn settings_timeout(mut self, limit: Duration) -> Self {
         self.settings_mut().settings_timeout = limit;
         self
