@@ -282,7 +282,7 @@ async fn versions_that_do_not_meet() {
         &ran,
         &[origin.addr().port()],
         35,
-        "https://a.test:PORT: TLS to 127.0.0.1:PORT failed: the peer refused the handshake: it accepts no version of TLS that was offered (alert protocol_version) (nothing was sent); --tlsv1.2, --tlsv1.3, --tls-max and --tls-fallback set the versions, --ciphers, --tls13-ciphers and --curves the rest; TLS 1.1 and before are never spoken",
+        "https://a.test:PORT: TLS to 127.0.0.1:PORT failed: the peer refused the handshake: it accepts no version of TLS that was offered (alert protocol_version) (nothing was sent); --tlsv1.2, --tls-max and --tls-fallback set versions, --ciphers, --tls13-ciphers and --curves the rest; TLS 1.1 is never spoken",
     );
 }
 

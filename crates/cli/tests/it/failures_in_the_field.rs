@@ -190,12 +190,12 @@ async fn a_handshake_that_is_refused_for_the_name_or_for_no_reason() {
         ),
         (
             40,
-            "it accepts none of the versions, cipher suites, key exchanges or signatures that were offered (alert handshake_failure) (nothing was sent); --tlsv1.2, --tlsv1.3, --tls-max and --tls-fallback set the versions, --ciphers, --tls13-ciphers and --curves the rest; TLS 1.1 and before are never spoken",
+            "it accepts none of the versions, cipher suites, key exchanges or signatures that were offered (alert handshake_failure) (nothing was sent); --tlsv1.2, --tls-max and --tls-fallback set versions, --ciphers, --tls13-ciphers and --curves the rest; TLS 1.1 is never spoken",
         ),
         (80, "something went wrong in it (alert internal_error) (nothing was sent)"),
         (
             71,
-            "it wants stronger cryptography (alert insufficient_security) (nothing was sent); --tlsv1.2, --tlsv1.3, --tls-max and --tls-fallback set the versions, --ciphers, --tls13-ciphers and --curves the rest; TLS 1.1 and before are never spoken",
+            "it wants stronger cryptography (alert insufficient_security) (nothing was sent); --tlsv1.2, --tls-max and --tls-fallback set versions, --ciphers, --tls13-ciphers and --curves the rest; TLS 1.1 is never spoken",
         ),
     ];
     for (alert, line) in rows {

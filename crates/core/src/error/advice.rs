@@ -399,7 +399,7 @@ impl Advice {
                 "nothing_in_common",
                 "There is no version of TLS, cipher suite, key exchange or kind of signature that both sides allow.",
                 "`TlsConfig::builder().versions(..)` and `specs(..)` say what is allowed; TLS 1.1 and before are never spoken",
-                "--tlsv1.2, --tlsv1.3, --tls-max and --tls-fallback set the versions, --ciphers, --tls13-ciphers and --curves the rest; TLS 1.1 and before are never spoken",
+                "--tlsv1.2, --tls-max and --tls-fallback set versions, --ciphers, --tls13-ciphers and --curves the rest; TLS 1.1 is never spoken",
             ),
             Self::NoCommonProtocol => row(
                 "no_common_protocol",
