@@ -36,6 +36,8 @@ struct OpenBody {
     /// The response has no content, whatever its `content-length`.
     is_bare: bool,
     data_done: bool,
+    /// Its handle may hold the stream until that is used again.
+    is_held: bool,
     /// How many bytes were released to the peer, up to `FLOOR`.
     released: u16,
 }
@@ -48,14 +50,16 @@ pub(crate) struct BodyParts {
     pub(crate) is_bare: bool,
     pub(crate) upload: Option<ResponseReader>,
     pub(crate) open: OpenStream,
+    /// Its handle may hold the stream until that is used again.
+    pub(crate) is_held: bool,
 }
 
 impl BodyParts {
     #[inline]
     pub(crate) fn with(self, stream: RecvStream) -> H2Body {
-        let Self { length, is_bare, upload, open } = self;
+        let Self { length, is_bare, upload, open, is_held } = self;
         let remaining = length.unwrap_or(UNDECLARED);
-        let open = OpenBody { stream, upload, open, remaining, is_bare, data_done: false, released: 0 };
+        let open = OpenBody { stream, upload, open, remaining, is_bare, data_done: false, is_held, released: 0 };
         H2Body { open: Some(open) }
     }
 }
@@ -89,8 +93,8 @@ impl OpenBody {
     fn received(&mut self, bytes: usize) -> Result<bool, h2::Error> {
         let is_last = self.stream.is_end_stream();
         // The h2 crate gives the connection what a stream was not released when that is dropped by all who hold it: a
-        // running upload is one of them.
-        if !is_last || self.upload.is_some() || bytes > UNRELEASED {
+        // running upload is one of them, and so is a handle that was not ready at once.
+        if !is_last || self.is_held || self.upload.is_some() || bytes > UNRELEASED {
             self.release(bytes)?;
         }
         Ok(is_last)

@@ -1,18 +1,17 @@
 mod asking;
 mod failing;
 mod starting;
-mod unopened;
 
 use crate::{
     H2Body, H2Error,
     body::BodyParts,
     chunk::Chunk,
     classify,
-    queue_place::QueuePlace,
     saved_request::SavedRequest,
     shared::Shared,
     upload::Upload,
     upload_control::{ResponseReader, UploadControl, UploadHandle},
+    wire::OpenStream,
 };
 use h2::{
     RecvStream,
@@ -32,30 +31,29 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// A handle to an HTTP/2 connection. It carries one exchange, a request with its response, at a time, concurrently with
-/// those of other handles. Until the response's head has arrived the handle owns the exchange: dropping it resets the
-/// stream with CANCEL, or opens none if the request [still waits for one](crate#streams). From then on the response's
-/// body owns it. If the request is still being sent then, that goes on in a task of its own, until
+/// A handle to an HTTP/2 connection. It carries one exchange at a time, concurrently with those of other handles. Until
+/// the response's head has arrived the handle owns the exchange: dropping it resets the stream with CANCEL. From then
+/// on the response's body owns it. If the request is still being sent then, that goes on in a task of its own, until
 /// both the response and the handle are dropped.
 pub struct Http2<B: Body> {
     exchange: Exchange<B>,
     saved: SavedRequest<B>,
     send: SendRequest<Chunk<B::Data>>,
-    /// There were few streams left when the last was opened: of one that had to wait `send` keeps a reference until it
+    /// The last stream may have had to wait until the peer allowed one more, of which `send` keeps a reference until it
     /// is asked.
     may_be_pending: bool,
     shared: Arc<Shared<B>>,
 }
 
 /// ```text
-/// Idle -> [Unopened] -> (Waiting | Failed) -> (Idle | Uploading -> Idle)
+/// Idle -> (Waiting | Failed) -> (Idle | Uploading -> Idle)
 /// ```
 enum Exchange<B: Body> {
     Idle,
     /// The request could not be started.
     Failed(Failed<Request<B>>),
-    /// The request waits until its stream can be opened.
-    Unopened(Box<Unopened<B>>),
+    /// An extended CONNECT waits for the peer's SETTINGS.
+    AwaitingSettings(Box<(Request<B>, OpenStream)>),
     /// Waiting for the response's head; the request's body may still be being sent.
     Waiting {
         response: ResponseFuture,
@@ -78,12 +76,6 @@ enum Exchange<B: Body> {
     Uploading(UploadHandle),
 }
 
-/// A request that waits until its stream can be opened. Given up by then, it leaves nothing.
-struct Unopened<B> {
-    request: Request<B>,
-    place: QueuePlace,
-}
-
 impl<B: Body> Http2<B> {
     pub(crate) fn new(send: SendRequest<Chunk<B::Data>>, shared: Arc<Shared<B>>) -> Self {
         shared.enter();
@@ -104,27 +96,16 @@ impl<B: Body> Http2<B> {
         }))
     }
 
-    /// The stream is answered, so it is open: `send` need not keep it until it is asked, which would keep a body that
-    /// is dropped from resetting it.
-    #[cold]
-    fn forget_stream(&mut self, cx: &mut Context<'_>) {
-        if !matches!(self.send.poll_ready(cx), Poll::Ready(Ok(()))) {
-            // The connection takes no more, which is all that it says then. Another keeps no stream.
-            self.send = self.send.clone();
-        }
-        self.may_be_pending = false;
-    }
-
     /// Drops the exchange, which resets its stream if that isn't over.
     fn cancel_exchange(&mut self) {
-        let (upload, is_open) = match std::mem::replace(&mut self.exchange, Exchange::Idle) {
-            Exchange::Waiting { upload, .. } => (upload, true),
-            _ => (None, false),
+        let upload = match std::mem::replace(&mut self.exchange, Exchange::Idle) {
+            Exchange::Waiting { upload, .. } => {
+                self.shared.wire.close_stream();
+                upload
+            }
+            _ => None,
         };
         self.recycle(upload);
-        if is_open {
-            self.shared.wire.close_stream();
-        }
     }
 
     /// Puts the buffers of an exchange by, for the next.
@@ -140,6 +121,23 @@ impl<B> Http2<B>
 where
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
+    /// Nothing was started, but for an extended CONNECT, which must not be sent before the peer's SETTINGS allow it
+    /// (RFC 8441, section 3).
+    #[cold]
+    fn poll_unstarted(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<B, H2Body>> {
+        let Exchange::AwaitingSettings(awaiting) = &mut self.exchange else {
+            return Poll::Ready(Err(self.make_failed(Stop::NotStarted)));
+        };
+        awaiting.1.register_reader(cx.waker());
+        if !self.shared.capacity.is_announced() {
+            return Poll::Pending;
+        }
+        if let Exchange::AwaitingSettings(awaiting) = std::mem::replace(&mut self.exchange, Exchange::Idle) {
+            self.start_now(&mut Some(awaiting.0));
+        }
+        self.poll_response(cx)
+    }
+
     /// Polls what is polled besides the response: the request until it is sent, and who wants interim responses.
     fn poll_others(&mut self, cx: &mut Context<'_>) -> Result<(), Stop> {
         let Exchange::Waiting { response, upload, failed, interim, .. } = &mut self.exchange else { return Ok(()) };
@@ -181,12 +179,8 @@ where
         let length = if is_bare { Some(0) } else { content_length(response) };
         let is_over = may_be_over && length.is_none_or(|length| length == 0) && response.body().is_end_stream();
         let upload = upload.and_then(|upload| self.detach(upload, failed, is_over));
-        let wire = &self.shared.wire;
-        if is_over {
-            wire.close_stream();
-            return None;
-        }
-        Some(BodyParts { length, is_bare, upload, open: wire.hand_over_stream() })
+        let open = self.shared.wire.hand_over_stream();
+        (!is_over).then_some(BodyParts { length, is_bare, upload, open, is_held: self.may_be_pending })
     }
 
     /// The response's head arrived early: the rest of the upload goes on in a task, or ends with the response if it has
@@ -290,7 +284,7 @@ where
         match &self.exchange {
             Exchange::Idle => true,
             Exchange::Waiting { upload, .. } => upload.is_none(),
-            Exchange::Failed(_) | Exchange::Uploading(_) | Exchange::Unopened(_) => false,
+            Exchange::Failed(_) | Exchange::Uploading(_) | Exchange::AwaitingSettings(_) => false,
         }
     }
 
@@ -298,7 +292,7 @@ where
         match &self.exchange {
             // Its response is waited for from the beginning.
             Exchange::Waiting { is_stream: true, .. } => None,
-            Exchange::Unopened(_) => Some(0),
+            Exchange::AwaitingSettings(_) => Some(0),
             Exchange::Waiting { upload, .. } => upload.as_ref()?.sent(cx),
             _ => None,
         }
@@ -309,7 +303,7 @@ where
     fn timed_out(&self) {
         match &self.exchange {
             Exchange::Waiting { reads, .. } => self.shared.suspect(Some(*reads)),
-            Exchange::Idle | Exchange::Uploading(_) | Exchange::Unopened(_) => self.shared.suspect(None),
+            Exchange::Idle | Exchange::Uploading(_) | Exchange::AwaitingSettings(_) => self.shared.suspect(None),
             Exchange::Failed(_) => {}
         }
     }
@@ -324,9 +318,8 @@ where
     }
 
     fn start_from(&mut self, request: &mut Option<Request<B>>) {
-        let is_connect = request.as_ref().is_some_and(|request| *request.method() == Method::CONNECT);
-        if is_connect || !self.shared.is_roomy() {
-            return self.start_in_turn(request);
+        if request.as_ref().is_some_and(|request| *request.method() == Method::CONNECT) {
+            return self.start_stream(request);
         }
         self.start_now(request);
     }
@@ -353,9 +346,6 @@ where
                 Err(failed) => return Poll::Ready(Err(failed)),
             };
         }
-        if self.may_be_pending {
-            self.forget_stream(cx);
-        }
         let body = self.answered(&response);
         // From where it is to where it goes: a response is large, and each name it is given is a copy.
         let (head, stream) = response.into_parts();
@@ -379,7 +369,7 @@ impl<B: Body> fmt::Debug for Http2<B> {
         let exchange = match &self.exchange {
             Exchange::Idle => "idle",
             Exchange::Failed(_) => "failed",
-            Exchange::Unopened(_) => "waiting for a stream",
+            Exchange::AwaitingSettings(_) => "awaiting settings",
             Exchange::Waiting { upload: None, .. } => "waiting",
             Exchange::Waiting { .. } => "sending",
             Exchange::Uploading(_) => "uploading",

@@ -138,7 +138,6 @@ impl<I: Io, B: Body> Driver<I, B> {
     #[cold]
     fn end(&self, end: DriverEnd) {
         self.shared.capacity.close();
-        self.shared.wire.queue().wake_all();
         self.shared.wire.wake_readers();
         let driver = self.shared.probe().driver.take();
         drop(driver);
@@ -148,11 +147,15 @@ impl<I: Io, B: Body> Driver<I, B> {
 
     fn update_capacity(&self) {
         let limit = self.connection.max_concurrent_send_streams();
+        let is_first = !self.shared.capacity.is_announced();
         if limit != UNANNOUNCED
             && let Some(streams) = self.shared.capacity.update(limit)
         {
             self.shared.status.report(ConnectionStatus::Capacity(streams));
-            self.shared.wire.queue().wake_all();
+            if is_first {
+                // An extended CONNECT may wait for them.
+                self.shared.wire.wake_readers();
+            }
         }
     }
 
@@ -169,7 +172,6 @@ impl<I: Io, B: Body> Driver<I, B> {
             && self.draining.is_none()
         {
             self.shared.capacity.close();
-            self.shared.wire.queue().wake_all();
             self.draining = classify::draining(&error);
             if let Some(reason) = self.draining {
                 self.shared.status.report(ConnectionStatus::Draining(reason));

@@ -148,7 +148,6 @@ impl Watch {
         match frame {
             Frame::Part { stream, ends } => return self.streams.lock().saw(stream, by_peer, ends),
             Frame::Reset { stream, .. } => self.streams.lock().saw_reset(stream),
-            Frame::GoAway { last_stream, .. } if by_peer => self.streams.lock().saw_last(last_stream),
             Frame::GoAway { .. } => {}
         }
         let mut seen = self.seen.lock();

@@ -1,28 +1,14 @@
-//! An HTTP/2 connection (RFC 9113) on a [`Link`](skybridge_core::Link), which is a stream of bytes with what is known
-//! of it. [`H2`] makes the handshake and spawns the task that drives the connection; what comes of it is [`Http2`], a
-//! [`Connection`](skybridge_core::Connection) for a pool. It stands beside `skybridge-h1`, below the layer that chooses
-//! between the two, and is built on the `h2` crate.
-//!
-//! # Streams
-//!
-//! Each handle to the connection carries one request and its response at a time, on a stream of its own. How many
-//! streams there may be is [`capacity`](skybridge_core::Connection::capacity), and changes with the peer's SETTINGS.
-//! Before these have come, requests are sent at once, but for an extended CONNECT (RFC 8441). A request beyond the
-//! peer's limit waits in its handle, in the order of their starts, until a response before it was read to its end or
-//! dropped. It is not sent before: dropped by then, it leaves nothing, and if the connection ends or takes no more, it
-//! comes back unsent. (The h2 crate sends a request that is given up while it waits there, and resets it.)
-//!
-//! # Requests that come back
-//!
-//! A request that the peer has not processed comes back with the error, if a retry layer above
-//! [asks for that](skybridge_core::Replays): then the head of each request is saved until it is answered, and a copy of
-//! its body if there can be one. An empty body, and any body that was not polled yet, comes back without a copy. A body
-//! that can't be copied is first polled when the peer's window allows data, as until then a refusal costs nothing.
+//! An HTTP/2 connection on a link (RFC 9113): handshake, streams, flow control and connection status. It stands beside
+//! h1 under the layer that chooses between the two, and gives the pool a [`Connection`](skybridge_core::Connection):
+//! cheap handles, live stream limits, status updates for GOAWAY and a closed socket, and requests that come back when
+//! they weren't processed. They come back if a retry layer above [asks for them](skybridge_core::Replays): then the
+//! head of each request is saved until it is answered, and a copy of its body if there can be one. An empty body, and
+//! any body that was not polled yet, comes back without a copy. A body that can't be copied is first polled when the
+//! peer's window allows data, as until then a refusal costs nothing.
 //!
 //! A peer that refuses a request, or resets it with INTERNAL_ERROR or CANCEL before there is a response, may do so only
 //! until its SETTINGS are acknowledged. If it does the same to a request that came after that one, without a response
-//! in between, the connection takes no more, and closes when its streams have ended
-//! ([`Refusing`](skybridge_core::CloseReason::Refusing)).
+//! in between, the connection drains ([`Refusing`](skybridge_core::CloseReason::Refusing)).
 //!
 //! ```
 //! use skybridge_core::{Connection, Handshake, Link};
@@ -76,13 +62,11 @@ mod handshake;
 mod head;
 mod pings;
 mod preface_io;
-mod queue_place;
 mod saved_request;
 mod settings;
 mod shared;
 mod small_frames;
 mod stream_limit;
-mod stream_queue;
 mod strikes;
 mod unsent;
 mod upload;

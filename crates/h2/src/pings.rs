@@ -158,7 +158,7 @@ impl Pings {
         }
         if self.next.is_some_and(|due| due <= now) {
             self.next = now.checked_add(self.interval);
-            if self.while_idle || shared.wire.open_streams() > 0 || shared.wire.queue().is_used() {
+            if self.while_idle || shared.wire.open_streams() > 0 {
                 self.probe(shared);
             }
         }

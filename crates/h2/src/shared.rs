@@ -80,12 +80,6 @@ impl<B: Body> Shared<B> {
         self.capacity.is_far(self.wire.open_streams(), self.wire.opened())
     }
 
-    /// Whether a request that waits for it can open a stream by now: the peer has said how many it allows, and there is
-    /// one; or the connection has ended, which the attempt tells.
-    pub(crate) fn has_room(&self) -> bool {
-        self.capacity.is_announced() && self.capacity.has_room(self.wire.open_streams())
-    }
-
     /// Counts a new handle.
     pub(crate) fn enter(&self) {
         self.handles.fetch_add(1, Ordering::Relaxed);

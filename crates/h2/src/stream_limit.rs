@@ -37,15 +37,6 @@ impl StreamLimit {
         }
     }
 
-    /// Whether the peer allows one more stream than these, as far as it has said. True when no more are opened at all:
-    /// who tries learns why.
-    pub(crate) fn has_room(&self, open: usize) -> bool {
-        match self.limit.load(Ordering::Acquire) {
-            CLOSED | UNANNOUNCED => true,
-            limit => open < limit,
-        }
-    }
-
     /// Whether the peer's SETTINGS have arrived.
     pub(crate) fn is_announced(&self) -> bool {
         self.limit.load(Ordering::Relaxed) != UNANNOUNCED

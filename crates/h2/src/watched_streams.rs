@@ -11,9 +11,8 @@ pub(crate) struct WatchedStreams {
     streams: BTreeMap<u32, Stream>,
     /// Those that have ended, and whose observers are still here: something of them may have to be told first.
     ended: Vec<u32>,
-    /// The last one that the peer takes, once it has said so: nothing more comes of those behind it, and nothing more
-    /// is sent of them (RFC 9113, section 6.8).
-    last: Option<u32>,
+    /// The last one whose HEADERS were sent.
+    last_sent: u32,
     /// So is the connection: nothing more is told, but some may hold it for long, as the body of a response does.
     is_over: bool,
 }
@@ -62,8 +61,7 @@ impl WatchedStreams {
     pub(crate) fn opened(&mut self, stream: u32, of: StreamOf) -> Released {
         let known = self.streams.entry(stream).or_default();
         known.of = of;
-        let is_refused = self.last.is_some_and(|last| stream > last);
-        let observer = if known.has_ended() || is_refused || self.is_over { known.let_go() } else { None };
+        let observer = if known.has_ended() || self.is_over { known.let_go() } else { None };
         let mut released = self.forget_oldest();
         released.extend(observer);
         released
@@ -71,8 +69,13 @@ impl WatchedStreams {
 
     /// HEADERS of it were sent or received, or what ends its direction.
     pub(crate) fn saw(&mut self, stream: u32, by_peer: bool, ends: bool) {
-        // A peer adds none.
-        let known = if by_peer { self.streams.get_mut(&stream) } else { Some(self.streams.entry(stream).or_default()) };
+        let known = if by_peer {
+            // A peer adds none.
+            self.streams.get_mut(&stream)
+        } else {
+            self.sent(stream);
+            Some(self.streams.entry(stream).or_default())
+        };
         let Some(known) = known else { return };
         let had_ended = known.has_ended();
         known.ended[usize::from(by_peer)] |= ends;
@@ -91,14 +94,17 @@ impl WatchedStreams {
         }
     }
 
-    /// The peer's GOAWAY says which is the last that it takes.
-    pub(crate) fn saw_last(&mut self, last: u32) {
-        self.last = Some(self.last.map_or(last, |before| before.min(last)));
-        for (refused, known) in self.streams.range_mut(last.saturating_add(1)..).filter(|(_, known)| !known.has_ended())
-        {
-            known.ended = [true; 2];
-            self.ended.push(*refused);
+    /// Streams are begun in the order of their ids (RFC 9113, section 5.1.1): those before this one that were not sent
+    /// were given up, and never will be.
+    fn sent(&mut self, stream: u32) {
+        if stream <= self.last_sent {
+            return;
         }
+        for (unsent, known) in self.streams.range_mut(self.last_sent + 1..stream) {
+            known.ended = [true; 2];
+            self.ended.push(*unsent);
+        }
+        self.last_sent = stream;
     }
 
     /// Whose it is; `None` if nothing more is told of it.
@@ -200,24 +206,18 @@ mod tests {
     }
 
     #[test]
-    fn those_that_the_peer_does_not_take_any_more_are_over_also_one_that_is_opened_late() {
+    fn one_that_is_given_up_unsent_is_over_when_a_later_one_is_sent() {
         let mut streams = WatchedStreams::default();
-        let open = |streams: &mut WatchedStreams, stream| {
+        let [given_up, open] = [1, 3].map(|stream| {
             let (of, observer) = observed();
             drop(streams.opened(stream, of));
             observer
-        };
-        let [taken, refused] = [1, 3].map(|stream| open(&mut streams, stream));
-        streams.saw_last(u32::MAX >> 1);
+        });
         drop(streams.release());
-        assert_eq!([&taken, &refused].map(Arc::strong_count), [2, 2], "GOAWAY only says that there will be another");
-        streams.saw_last(1);
-        assert_eq!(Arc::strong_count(&refused), 2, "not before all is told");
+        assert_eq!([&given_up, &open].map(Arc::strong_count), [2, 2]);
+        streams.saw(3, false, true);
         drop(streams.release());
-        assert_eq!([&taken, &refused].map(Arc::strong_count), [2, 1]);
-        streams.saw_last(5);
-        let late = open(&mut streams, 5);
-        assert_eq!([&taken, &late].map(Arc::strong_count), [2, 1], "what was refused is not taken later");
+        assert_eq!([&given_up, &open].map(Arc::strong_count), [1, 2]);
     }
 
     #[test]

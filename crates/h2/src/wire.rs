@@ -1,6 +1,6 @@
 //! What the stream below the h2 crate, the driver and the handles of a connection tell each other.
 
-use crate::{classify::Limits, ending::Ending, frame_tap::Watch, stream_queue::StreamQueue};
+use crate::{classify::Limits, ending::Ending, frame_tap::Watch};
 use skybridge_core::sync::Mutex;
 use std::{
     io::Result,
@@ -41,8 +41,6 @@ struct Parts {
     /// The streams that were ever opened, and those that were closed again.
     opened: AtomicUsize,
     closed: AtomicUsize,
-    /// The requests that wait until one more may be opened.
-    queue: StreamQueue,
     /// How often windows were lowered, and who reads a stream that may have been cut off by that.
     lowered: AtomicU32,
     readers: Mutex<Vec<Option<Waker>>>,
@@ -119,20 +117,10 @@ impl Wire {
         self.0.opened.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a stream as closed. Called after the h2 crate has learned of it, as who waits for it may open the next
-    /// at once.
+    /// Counts a stream as closed.
     #[inline]
     pub(crate) fn close_stream(&self) {
-        self.0.closed.fetch_add(1, Ordering::SeqCst);
-        if self.0.queue.is_used() {
-            self.0.queue.wake_first();
-        }
-    }
-
-    /// The requests that wait until the peer allows one more stream.
-    #[inline]
-    pub(crate) fn queue(&self) -> &StreamQueue {
-        &self.0.queue
+        self.0.closed.fetch_add(1, Ordering::Release);
     }
 
     /// Hands an open stream to the body of its response, which counts it as closed when it is dropped.
@@ -173,7 +161,8 @@ impl Wire {
         self.0.data.load(Ordering::Relaxed)
     }
 
-    /// Windows may have been lowered, and the readers look whether theirs is to be opened again; or the end has come.
+    /// Windows may have been lowered, and the readers look whether theirs is to be opened again; or the peer's SETTINGS
+    /// have come, or the end.
     #[cold]
     pub(crate) fn wake_readers(&self) {
         self.0.lowered.fetch_add(1, Ordering::AcqRel);

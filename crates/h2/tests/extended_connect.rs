@@ -8,14 +8,11 @@ use http::{Method, Request};
 use http_body_util::BodyExt;
 use skybridge_core::{Cause, ConnectProtocol, Connection, Delivery, RequestError};
 use skybridge_testkit::{
-    drop_walk::{DropPoint, drop_walk},
     executor::run_until_idle,
-    h2::{Frame, Peer, code, setting},
+    h2::{Frame, Peer, setting},
     net::Conn,
 };
-use std::sync::{Arc, Mutex};
 use support::*;
-use tokio::task::JoinSet;
 
 const ALLOWED: &[(u16, u32)] = &[(setting::ENABLE_CONNECT_PROTOCOL, 1)];
 
@@ -150,74 +147,4 @@ async fn dropped_while_it_waits_it_leaves_nothing() {
         (response.unwrap().status().as_u16(), request.stream, request.fields.get(":method")),
         (204, 1, Some("GET"))
     );
-}
-
-/// From the wait for the peer's SETTINGS to the end of both directions.
-#[tokio::test(start_paused = true)]
-async fn dropped_anywhere_it_leaves_nothing() {
-    let walked = drop_walk(
-        async || {
-            let mut world = World::new(H2::new()).await;
-            let conn = world.conn.take().unwrap();
-            let received = Arc::new(Mutex::new(Vec::new()));
-            let seen = Arc::clone(&received);
-            let mut peer = JoinSet::new();
-            peer.spawn(async move {
-                run_until_idle().await;
-                let mut peer = Peer::accept_with(conn, ALLOWED).await;
-                let mut is_reset = false;
-                while let Some(frame) = peer.next().await {
-                    match frame {
-                        Frame::Headers { stream, fields, .. } if fields.get(":method") == Some("CONNECT") => {
-                            run_until_idle().await;
-                            peer.headers(stream, &[(":status", "200")], false).await;
-                        }
-                        Frame::Headers { stream, .. } => peer.respond(stream, 204, "").await,
-                        Frame::Reset { .. } => is_reset = true,
-                        Frame::Data { stream, end, data } if !is_reset => peer.data(stream, data, end).await,
-                        _ => {}
-                    }
-                }
-                *seen.lock().unwrap() = peer.received().to_vec();
-            });
-            let mut client = world.handle();
-            let scenario = async move {
-                let (mut sender, body) = streamed();
-                let mut response = exchange(&mut client, websocket(body)).await.unwrap().into_body();
-                for word in ["hello", "again"] {
-                    sender.send_data(Bytes::from(word)).await.unwrap();
-                    assert_eq!(response.frame().await.unwrap().unwrap().into_data().unwrap(), word);
-                }
-                drop(sender);
-                while let Some(frame) = response.frame().await {
-                    assert!(frame.unwrap().into_data().unwrap().is_empty());
-                }
-                ready(&mut client).await.unwrap();
-            };
-            ((world, peer, received), scenario)
-        },
-        async |(mut world, mut peer, received), moment| {
-            assert_eq!(exchange(&mut world.client, get("/next")).await.unwrap().status(), 204);
-            run_until_idle().await;
-            assert_eq!(world.executor.tasks(), 1);
-            drop(world.client);
-            peer.join_next().await.unwrap().unwrap();
-            world.executor.assert_idle().await;
-            assert_eq!(world.net.live_sockets(), 0);
-            let received = received.lock().unwrap();
-            let connect = received.iter().find_map(|frame| match frame {
-                Frame::Headers { stream, fields, .. } if fields.get(":method") == Some("CONNECT") => Some(*stream),
-                _ => None,
-            });
-            let of_it = || received.iter().filter(|frame| Some(frame.stream()) == connect);
-            let resets = of_it().filter(|frame| matches!(frame, Frame::Reset { code: code::CANCEL, .. })).count();
-            let is_ended = of_it().any(Frame::ends_stream);
-            match moment {
-                DropPoint::Completed(_) => assert!(is_ended && resets == 0),
-                _ => assert!(connect.is_none() || resets == 1 || is_ended, "a stream was left open: {received:?}"),
-            }
-        },
-    )
-    .await;
-    assert!(walked.drops > 8, "{walked:?}");
 }

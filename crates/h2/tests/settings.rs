@@ -63,39 +63,6 @@ async fn a_limit_of_zero_lets_a_stream_wait_until_it_is_raised() {
     assert_eq!(response.unwrap().status(), 200);
 }
 
-/// The peer refuses what is too much, and until then they are not held up.
-#[tokio::test(start_paused = true)]
-async fn before_the_peers_settings_any_number_is_sent_at_once() {
-    let mut world = World::new(H2::new()).await;
-    let mut clients: Vec<_> = (0..200).map(|_| world.handle()).collect();
-    for client in &mut clients {
-        ready(client).await.unwrap();
-        client.start(get("/"));
-    }
-    let mut peer = Peer::new(world.conn.take().unwrap());
-    peer.preface().await;
-    for _ in 0..200 {
-        peer.request().await;
-    }
-}
-
-/// RFC 9113, sections 6.5.2 and 6.9.2.
-#[tokio::test(start_paused = true)]
-async fn settings_that_the_protocol_does_not_allow_are_the_nearest_that_it_does() {
-    for (asked, frame, window) in [(0, None, 0), (u32::MAX, Some((1 << 24) - 1), (1 << 31) - 1)] {
-        let h2 = H2::new().max_frame_size(asked).stream_window(asked).connection_window(asked);
-        let mut world = World::new(h2).await;
-        let mut peer = world.peer().await;
-        let Frame::Settings { values, .. } = peer.find(|frame| matches!(frame, Frame::Settings { .. })).await else {
-            unreachable!()
-        };
-        let of = |id| values.iter().find(|(known, _)| *known == id).map(|(_, value)| *value);
-        assert_eq!(of(setting::INITIAL_WINDOW_SIZE), Some(window));
-        // The least is the default, which need not be said.
-        assert_eq!(of(setting::MAX_FRAME_SIZE).filter(|size| *size != 1 << 14), frame);
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_configured_settings_are_announced() {
     let h2 =

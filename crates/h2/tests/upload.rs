@@ -398,7 +398,7 @@ async fn without_a_window_empty_bodies_trailers_and_failures_are_seen() {
     }
 }
 
-/// The body of a stream that isn't open yet is not polled, however long that takes, and comes back when it never opens.
+/// The body of a stream that isn't open yet is not polled, however long that takes, and comes back when it is refused.
 #[tokio::test(start_paused = true)]
 async fn a_body_is_not_polled_before_its_stream_is_open() {
     let mut world = World::new(H2::new()).await;
@@ -412,7 +412,7 @@ async fn a_body_is_not_polled_before_its_stream_is_open() {
     drop(sender);
     let client = async {
         let failed = exchange(&mut world.client, post(body)).await.unwrap_err();
-        assert_eq!(failed.error.delivery(), Delivery::Unsent);
+        assert_eq!(failed.error.delivery(), Delivery::Refused);
         let body = failed.into_request().expect("it comes back").into_body();
         assert_eq!(body.collect().await.unwrap().to_bytes(), "once");
     };

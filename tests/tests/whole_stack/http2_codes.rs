@@ -4,7 +4,7 @@ use skybridge::{Client, OverridesLayer, RequestBody, types::RequestOptions};
 use skybridge_testkit::{
     executor::run_until_idle,
     gate::Gate,
-    h2::{Frame, Peer, code},
+    h2::{Peer, code},
     observe::Recorder,
     origin::Origin,
 };
@@ -149,50 +149,6 @@ async fn addresses_that_nobody_looks_up_are_told_too() {
         world.builder().resolver(names).build()
     };
     assert_eq!(found(&overrides, get("/")).await, ["addresses_found a.test 192.0.2.1:80 (overrides) of 1"]);
-}
-
-/// Nothing more comes of such a stream, however long another keeps the connection.
-#[tokio::test(start_paused = true)]
-async fn an_observer_of_a_request_that_a_goaway_refuses_goes_although_the_connection_stays() {
-    let world = World::new();
-    let listener = world.listen();
-    let client = world.client();
-    let own = Recorder::new();
-    let over = Gate::new();
-    let calls = async {
-        let long = client.request(h2(get("/long"))).await.unwrap();
-        let observed = |path| wishing(h2(get(path)), |options| options.observer(own.clone()));
-        let (refused, given_up) = (client.request(observed("/refused")), client.request(observed("/given-up")));
-        let given_up = tokio::time::timeout(std::time::Duration::from_millis(1), given_up);
-        let (refused, given_up) = tokio::join!(read(refused), given_up);
-        assert_eq!(refused.unwrap(), "elsewhere");
-        assert!(given_up.is_err());
-        run_until_idle().await;
-        assert_eq!(Arc::strong_count(&own), 1, "nothing more is told of it");
-        over.open();
-        assert_eq!(read(std::future::ready(Ok(long))).await.unwrap(), "end");
-    };
-    let server = async {
-        let mut peer = Peer::accept(listener.accept().await.0).await;
-        let long = peer.request().await.stream;
-        peer.headers(long, &[(":status", "200")], false).await;
-        peer.request().await;
-        peer.goaway(long, code::NO_ERROR, "").await;
-        let mut second = Peer::accept(listener.accept().await.0).await;
-        loop {
-            let request = second.request().await;
-            if request.get(":path") == Some("/refused") {
-                second.respond(request.stream, 200, "elsewhere").await;
-                break;
-            }
-        }
-        // It is theirs, and told to the same observer.
-        second.find(|frame| matches!(frame, Frame::Reset { .. })).await;
-        drop(second);
-        peer.wait(&over).await;
-        peer.data(long, "end", true).await;
-    };
-    tokio::join!(calls, server);
 }
 
 /// Whoever reads the rest of it later holds the connection's state, but not what others observe by.

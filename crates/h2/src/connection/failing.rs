@@ -53,10 +53,9 @@ where
 
     pub(super) fn make_failed(&mut self, stop: Stop) -> Failed<Request<B>> {
         let exchange = std::mem::replace(&mut self.exchange, Exchange::Idle);
-        let mut open = None;
         let (mut upload, writes) = match exchange {
             Exchange::Waiting { response, upload, writes, .. } => {
-                open = Some(self.shared.wire.hand_over_stream());
+                self.shared.wire.close_stream();
                 if let Stop::Stream(error) = &stop
                     && strikes::is_refusal(error)
                 {
@@ -65,7 +64,7 @@ where
                 (upload, writes)
             }
             Exchange::Failed(failed) => return failed,
-            Exchange::Idle | Exchange::Uploading(_) | Exchange::Unopened(_) => (None, 0),
+            Exchange::Idle | Exchange::Uploading(_) | Exchange::AwaitingSettings(_) => (None, 0),
         };
         let failed = match stop {
             Stop::Stream(error) => {
@@ -94,7 +93,6 @@ where
             }
         };
         self.recycle(upload);
-        drop(open);
         failed
     }
 }

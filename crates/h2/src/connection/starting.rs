@@ -55,6 +55,7 @@ where
             Err(error) => return Err(self.failed(error.into(), from.take().map(Request::into_body))),
         };
         wire.open_stream();
+        self.may_be_pending |= !self.shared.is_roomy();
         // Not earlier: a request is large, and one whose parts were changed is copied once more.
         let Some(request) = from.take() else { return Ok(()) };
         let (parts, body) = request.into_parts();
@@ -134,5 +135,18 @@ where
         if let Err(failed) = self.begin(request) {
             self.exchange = Exchange::Failed(failed);
         }
+    }
+
+    /// An extended CONNECT, which may have to wait.
+    #[cold]
+    pub(super) fn start_stream(&mut self, from: &mut Option<Request<B>>) {
+        let Some(request) =
+            from.take_if(|request| !self.shared.capacity.is_announced() && ConnectProtocol::of(request).is_some())
+        else {
+            return self.start_now(from);
+        };
+        let wire = &self.shared.wire;
+        wire.open_stream();
+        self.exchange = Exchange::AwaitingSettings(Box::new((request, wire.hand_over_stream())));
     }
 }

@@ -154,10 +154,7 @@ impl Connection<Out> for Client {
     }
 
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<Out, H2Body>> {
-        match self.asking {
-            Some(asking) => asking.during(|| self.http2.poll_response(cx)),
-            None => self.http2.poll_response(cx),
-        }
+        self.http2.poll_response(cx)
     }
 }
 
