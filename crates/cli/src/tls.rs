@@ -13,6 +13,7 @@ use crate::{
 };
 use skybridge::{ConnectionSpec, PinError, Pins, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsLayer, TlsVersion};
 use std::{
+    io,
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
@@ -255,21 +256,29 @@ impl<'a> TlsSettings<'a> {
         }
         if let Some(folder) = self.capath {
             let files = folder_of_pems(folder).map_err(|error| unreadable("--capath", folder, &error, Exit::ROOTS))?;
-            roots.extend(files.into_iter().filter(|(path, pem)| self.is_usable(path, pem)).map(|(_, pem)| pem));
+            roots.extend(files.into_iter().filter_map(|(path, pem)| self.usable(&path, pem)));
+            if roots.is_empty() && !self.insecure {
+                let nothing = "no file in it has a certificate that can be used";
+                return Err(unreadable("--capath", folder, nothing, Exit::ROOTS));
+            }
         }
         Ok(roots)
     }
 
     /// One of many files that can't be used leaves the others as good as they were.
-    fn is_usable(&self, path: &Path, pem: &[u8]) -> bool {
-        let alone = TlsConfig::builder().roots(Roots::Given(Vec::new())).add_root_pem(pem).build();
-        let Err(error) = alone else { return true };
+    fn usable(&self, path: &Path, pem: io::Result<Vec<u8>>) -> Option<Vec<u8>> {
+        let why = match pem {
+            Ok(pem) => match TlsConfig::builder().roots(Roots::Given(Vec::new())).add_root_pem(&pem).build() {
+                Ok(_) => return Some(pem),
+                Err(error) => chain(&error).map(ToString::to_string).collect::<Vec<_>>().join(": "),
+            },
+            Err(error) => error.to_string(),
+        };
         if self.warns {
-            let why = chain(&error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
             let warning = format!("skybridge: {} isn't used: {why}", path.display());
             stderr::print(format_args!("{}\n", skybridge_trace::clean(&warning)));
         }
-        false
+        None
     }
 }
 

@@ -6,19 +6,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The files of a folder that contain certificates; others are skipped.
-pub(crate) fn folder_of_pems(folder: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
+/// The files of a folder that contain certificates, or can't be read; others are skipped.
+pub(crate) fn folder_of_pems(folder: &Path) -> io::Result<Vec<(PathBuf, io::Result<Vec<u8>>)>> {
     let mut pems = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.is_file() {
-            let bytes = fs::read(&path)?;
-            if is_certificate(&bytes) {
-                pems.push((path, bytes));
-            }
+        let pem = match fs::metadata(&path) {
+            // A folder, or a pipe, which would have to be waited for.
+            Ok(file) if !file.is_file() => continue,
+            Ok(_) => fs::read(&path),
+            Err(error) => Err(error),
+        };
+        if pem.as_ref().is_ok_and(|pem| !is_certificate(pem)) {
+            continue;
         }
+        pems.push((path, pem));
     }
-    pems.sort();
+    pems.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(pems)
 }
 

@@ -411,10 +411,13 @@ async fn of_a_folder_of_roots_what_cannot_be_used_is_named_and_the_rest_is_used(
     let (url, folder) = (format!("https://{}/", origin.addr()), desk.folder.path().to_str().unwrap().to_owned());
     let cut = desk.file("cut.pem", &desk.ca.pem()[..300]);
     let none = desk.file("none.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let dangling = desk.folder.path().join("dangling.pem");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("gone.pem", &dangling).unwrap();
     for (flag, is_told) in [("-i", true), ("-s", false), ("-sS", true)] {
         let ran = skybridge([flag, "--capath", &folder, &url]).await;
         assert!(ran.exit == 0 && ran.out.ends_with("hello"), "{}", ran.err);
-        for file in [&cut, &none] {
+        for file in [&cut, &none, &dangling].into_iter().take(if cfg!(unix) { 3 } else { 2 }) {
             let told = format!("skybridge: {} isn't used: ", file.display());
             assert_eq!(ran.err.lines().any(|line| line.starts_with(&told)), is_told, "{flag}: {}", ran.err);
         }
@@ -424,7 +427,13 @@ async fn of_a_folder_of_roots_what_cannot_be_used_is_named_and_the_rest_is_used(
         assert_eq!(skybridge(flags.into_iter().chain([&*url])).await.exit, 0, "{flags:?}");
     }
     fs::remove_file(&marked).unwrap();
-    assert_eq!(skybridge(["--capath", &folder, &url]).await.exit, 77);
+    let empty = desk.folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    for folder in [&*folder, empty.to_str().unwrap()] {
+        let ran = skybridge(["--capath", folder, &url]).await;
+        let told = format!("skybridge: (77) --capath {folder}: no file in it has a certificate that can be used\n");
+        assert!(ran.exit == 77 && ran.err.ends_with(&told), "{}", ran.err);
+    }
 }
 
 /// As with curl: a list of each issuer is required, and what can't be read is its own exit.
