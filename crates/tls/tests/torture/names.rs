@@ -129,6 +129,17 @@ async fn a_certificate_may_have_thousands_of_names() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn certificates_that_are_too_large_to_be_read_are_called_that() {
+    let root = Ca::new("root");
+    let names: Vec<String> = (0..5000).map(|n| format!("{n}.a-name-of-some-length.test")).collect();
+    let world = crate::support::World::h1(&root.leaf(names.iter().map(String::as_str)));
+    let error = world.connect(&trusting(&root).build().unwrap(), "https://a.test").await.unwrap_err();
+    let why = "the peer sent a TLS message of 64 KiB or more, such as certificates with very many names, and those \
+               aren't read";
+    assert!(crate::support::message(&error).ends_with(why), "{error:?}");
+}
+
 /// The names that a certificate has are the peer's words.
 #[tokio::test(start_paused = true)]
 async fn names_that_are_hostile_are_escaped() {
