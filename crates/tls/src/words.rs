@@ -7,16 +7,17 @@ use rustls::{
 use skybridge_core::TlsAlert;
 use std::{borrow::Cow, fmt::Debug};
 
+/// rustls reads 0xffff bytes, though TLS has room for 2^24 (RFC 8446, section 4).
+const TOO_LARGE: &str = "the peer sent a TLS message of 64 KiB or more, such as certificates with very many names, and \
+                         those aren't read";
+
 /// Why a handshake failed.
 pub(crate) fn of_handshake(error: &Error) -> Cow<'static, str> {
     match error {
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => "the peer does not speak TLS".into(),
-        // 0xffff bytes, though TLS has room for 2^24 (RFC 8446, section 4).
         Error::InvalidMessage(
             InvalidMessage::CertificatePayloadTooLarge | InvalidMessage::HandshakePayloadTooLarge,
-        ) => "the peer sent a TLS message of 64 KiB or more, such as certificates with very many names, and those aren't \
-              read"
-            .into(),
+        ) => TOO_LARGE.into(),
         Error::InvalidMessage(why) => format!("the peer sent a malformed TLS message ({})", split(why)).into(),
         Error::AlertReceived(alert) => of_alert(*alert),
         Error::PeerIncompatible(why) => of_incompatible(why),
