@@ -13,13 +13,14 @@ use skybridge::{
 };
 use skybridge_testkit::{drop_walk::drop_walk, h1::Script, origin::Origin};
 use std::{
-    future::pending,
+    future::{Future, pending, poll_fn},
     io,
+    pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 use support::{Stage, URL, endpoint, get, ip, server_of};
@@ -169,6 +170,61 @@ async fn a_service_below_that_is_not_ready_fails_requests_and_loses_no_server() 
     let body = call().await.ok().unwrap().into_body();
     assert_eq!(body.collect().await.unwrap().to_bytes(), "fine");
     assert_eq!(stage.layer.endpoints().len(), 2);
+}
+
+/// Refuses the first request that it gets, and then isn't ready until it is opened.
+#[derive(Clone, Default)]
+struct OnceRefusing(Arc<(AtomicUsize, AtomicBool, Mutex<Vec<Waker>>)>);
+
+impl OnceRefusing {
+    fn open(&self) {
+        self.0.1.store(true, Ordering::SeqCst);
+        self.0.2.lock().unwrap().drain(..).for_each(Waker::wake);
+    }
+}
+
+impl Service<Request<RequestBody>> for OnceRefusing {
+    type Response = Response<Empty<Bytes>>;
+    type Error = Failed<Request<RequestBody>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        if self.0.0.load(Ordering::SeqCst) == 0 || self.0.1.load(Ordering::SeqCst) {
+            return Poll::Ready(Ok(()));
+        }
+        self.0.2.lock().unwrap().push(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        let is_first = self.0.0.fetch_add(1, Ordering::SeqCst) == 0;
+        Box::pin(async move {
+            if !is_first {
+                return Ok(Response::new(Empty::new()));
+            }
+            let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+            Err(Failed::with(Error::from(ConnectError::new(Phase::Tcp, refused)), request))
+        })
+    }
+}
+
+/// It avoids the server that it was at while another is looked for, and that server is told when it is avoided no more.
+#[tokio::test(start_paused = true)]
+async fn one_that_comes_back_when_no_server_is_ready_is_not_polled_without_end() {
+    let (stage, below) = (Stage::new([1, 2]), OnceRefusing::default());
+    let balanced = skybridge::RetryLayer::unsent().layer(stage.layer.layer(below.clone()));
+    let mut call = Box::pin(balanced.oneshot(Request::get(URL).body(RequestBody::default()).unwrap()));
+    let mut polls = 0;
+    let mut calls = JoinSet::new();
+    calls.spawn(poll_fn(move |cx| {
+        polls += 1;
+        assert!(polls < 100, "polled without end");
+        call.as_mut().poll(cx).map(|answer| answer.unwrap().status())
+    }));
+    sleep(seconds(60)).await;
+    assert!(calls.try_join_next().is_none());
+    below.open();
+    assert_eq!(timeout(seconds(60), calls.join_next()).await.unwrap().unwrap().unwrap(), 200);
 }
 
 /// A limit below is of all servers together: what one of them has reserved of it is missing to the others.
